@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Affinity: who asks (the calls that are causes), what was asked, what was applied. On x86 without
+ * remapping a request stays pending until the next interrupt; both moments are reported.
+ */
+#include "vector.bpf.h"
+#include "cause.bpf.h"
+
+/* Every change that reaches the hardware: user, driver, hotplug, start-up, a deferred move */
+SEC("?fexit/irq_do_set_affinity")
+int affinity_applied(u64 *ctx)
+{
+	vector_emit_data((void *)ctx[0], RECORD_REASON_AFFINITY_APPLIED, (s32)ctx[3]);
+	return 0;
+}
+
+/* Every request; IRQD_SETAFFINITY_PENDING in the state tells that it is deferred. */
+SEC("?fexit/irq_set_affinity_locked")
+int affinity_requested(u64 *ctx)
+{
+	vector_emit_data((void *)ctx[0], RECORD_REASON_AFFINITY_REQUESTED, (s32)ctx[3]);
+	return 0;
+}
+
+/* Activation picks CPU and message without an affinity call (managed interrupts, arm64 ITS). */
+SEC("?fexit/irq_domain_activate_irq")
+int vector_activated(u64 *ctx)
+{
+	if (ctx[0])
+		vector_emit_data((void *)ctx[0], RECORD_REASON_ACTIVATED, (s32)ctx[2]);
+	return 0;
+}
+
+SEC("?fentry/irq_affinity_proc_write")
+int proc_write_entered(u64 *ctx)
+{
+	return cause_begin(RECORD_CAUSE_AFFINITY_WRITE);
+}
+
+SEC("?fexit/irq_affinity_proc_write")
+int proc_write_left(u64 *ctx)
+{
+	return cause_end();
+}
+
+SEC("?fentry/irq_affinity_list_proc_write")
+int proc_list_write_entered(u64 *ctx)
+{
+	return cause_begin(RECORD_CAUSE_AFFINITY_WRITE);
+}
+
+SEC("?fexit/irq_affinity_list_proc_write")
+int proc_list_write_left(u64 *ctx)
+{
+	return cause_end();
+}
+
+SEC("?fentry/__irq_apply_affinity_hint")
+int hint_entered(u64 *ctx)
+{
+	return cause_begin(RECORD_CAUSE_AFFINITY_HINT);
+}
+
+SEC("?fexit/__irq_apply_affinity_hint")
+int hint_left(u64 *ctx)
+{
+	return cause_end();
+}
+
+static __always_inline void cpu_emit(u32 cpu, u32 online)
+{
+	struct record_cpu *r = emit_new(RECORD_CPU, struct record_cpu);
+
+	if (!r)
+		return;
+	r->cpu_number = cpu;
+	r->online = online;
+	emit_submit(r);
+}
+
+/* Runs on the dying CPU, interrupts off */
+SEC("?fentry/irq_migrate_all_off_this_cpu")
+int cpu_leaving(u64 *ctx)
+{
+	cpu_emit(bpf_get_smp_processor_id(), 0);
+	return cause_begin(RECORD_CAUSE_CPU_HOTPLUG);
+}
+
+SEC("?fexit/irq_migrate_all_off_this_cpu")
+int cpu_left(u64 *ctx)
+{
+	return cause_end();
+}
+
+SEC("?fentry/irq_affinity_online_cpu")
+int cpu_coming(u64 *ctx)
+{
+	cpu_emit(ctx[0], 1);
+	return cause_begin(RECORD_CAUSE_CPU_HOTPLUG);
+}
+
+SEC("?fexit/irq_affinity_online_cpu")
+int cpu_came(u64 *ctx)
+{
+	return cause_end();
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the current task is in the middle of, as a stack: the innermost call names the cause that
+ * every record of this task carries meanwhile. An entry lives as long as something is on it.
+ */
+#ifndef CXLIRQD_CAUSE_BPF_H
+#define CXLIRQD_CAUSE_BPF_H
+
+#include "emit.bpf.h"
+
+static __noinline struct task_context *cause_task_new(void)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct task_context fresh = {};
+
+	bpf_map_update_elem(&tasks, &tid, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&tasks, &tid);
+}
+
+static __always_inline struct task_context *cause_task(void)
+{
+	struct task_context *task = emit_task();
+
+	return task ?: cause_task_new();
+}
+
+static __always_inline void cause_task_done(struct task_context *task)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+
+	if (task && !task->n_probes && !task->n_causes)
+		bpf_map_delete_elem(&tasks, &tid);
+}
+
+static __always_inline int cause_begin(u32 cause)
+{
+	struct task_context *task = cause_task();
+
+	if (!task)
+		return 0;
+	if (task->n_causes < TASK_CAUSES)
+		task->causes[task->n_causes] = cause;
+	task->n_causes++;
+	return 0;
+}
+
+static __always_inline int cause_end(void)
+{
+	struct task_context *task = emit_task();
+
+	if (task && task->n_causes)
+		task->n_causes--;
+	cause_task_done(task);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One helper for each difference between kernels. Versions are those in which a change was first
+ * released; every helper was run on kernels from both sides of it.
+ */
+#ifndef CXLIRQD_COMPAT_BPF_H
+#define CXLIRQD_COMPAT_BPF_H
+
+#include "emit.bpf.h"
+
+extern struct roots roots;
+
+/*
+ * Kernels without "verify callbacks as if they are called unknown number of times" (6.8, not in
+ * 6.1's long-term line) verify a bpf_loop() callback once, with the values of its first round, and
+ * delete what looks dead then. Loop state therefore starts from this opaque zero, never from a
+ * constant.
+ */
+extern volatile __u64 zero;
+
+/* One look into an index tree: what stands at @index, and the next index worth a look. */
+struct tree_slot {
+	u64 entry;
+	u64 next; /* 0 = the end */
+};
+
+static __always_inline bool tree_is_node(u64 entry)
+{
+	return (entry & 3) == 2 && entry > 4096;
+}
+
+static __always_inline bool tree_is_pointer(u64 entry)
+{
+	return entry && !(entry & 3);
+}
+
+/* XArray (include/linux/xarray.h): 64 slots a node, 16 with CONFIG_BASE_SMALL. */
+static __noinline int xarray_slot(u64 head, u64 index, struct tree_slot *slot)
+{
+	u32 bits = bpf_core_field_size(struct xa_node, slots) == 64 * sizeof(void *) ? 6 : 4;
+	u64 entry = head, shifted;
+	u8 shift = 0;
+
+	if (!slot)
+		return -1;
+	slot->entry = 0;
+	slot->next = 0;
+	if (!tree_is_node(entry)) {
+		if (!index)
+			slot->entry = entry;
+		return 0;
+	}
+	for (u32 depth = 0; depth < 12; depth++) {
+		void *node = (void *)(entry - 2);
+
+		if (READ(shift, node + bpf_core_field_offset(struct xa_node, shift)))
+			return -1;
+		shift &= 63;
+		shifted = index >> shift;
+		if (!depth && shifted >> bits)
+			return 0;
+		shifted &= (1 << bits) - 1;
+		if (READ(entry, node + bpf_core_field_offset(struct xa_node, slots) + shifted * 8))
+			return -1;
+		if (!tree_is_node(entry))
+			break;
+	}
+	slot->entry = entry;
+	slot->next = ((index >> shift) + 1) << shift;
+	return 0;
+}
+
+struct maple_layout {
+	u64 pivots, slots, end;
+	u32 n_pivots;
+};
+
+/* Maple tree (include/linux/maple_tree.h): only the root is tagged as an xarray node would be. */
+static __noinline int maple_slot(u64 root, u64 index, struct tree_slot *slot)
+{
+	u64 entry = root, max = ~0ULL, pivot;
+	u32 type = 0, i;
+	u8 end;
+
+	if (!slot)
+		return -1;
+	slot->entry = 0;
+	slot->next = 0;
+	if (!tree_is_node(entry)) {
+		if (!index)
+			slot->entry = entry;
+		return 0;
+	}
+	for (u32 depth = 0; depth < 8; depth++) {
+		u64 node = entry & ~255ULL, pivots, slots;
+		u32 n_pivots;
+
+		type = (entry >> 3) & 15;
+		end = 0;
+		if (type == 3) { /* maple_arange_64 */
+			pivots = bpf_core_field_offset(struct maple_arange_64, pivot);
+			slots = bpf_core_field_offset(struct maple_arange_64, slot);
+			n_pivots = 9;
+			READ(end, (void *)node + bpf_core_field_offset(struct maple_arange_64, meta.end));
+		} else { /* maple_leaf_64, maple_range_64 */
+			pivots = bpf_core_field_offset(struct maple_range_64, pivot);
+			slots = bpf_core_field_offset(struct maple_range_64, slot);
+			n_pivots = 15;
+			pivot = 0;
+			READ(pivot, (void *)node + pivots + 14 * 8);
+			if (pivot)
+				end = 15;
+			else
+				READ(end, (void *)node + bpf_core_field_offset(struct maple_range_64, meta.end));
+		}
+		if (end > n_pivots)
+			end = n_pivots;
+		for (i = 0; i < 15; i++) {
+			if (i >= end)
+				break;
+			if (READ(pivot, (void *)node + pivots + i * 8))
+				return -1;
+			if (pivot >= index) {
+				max = pivot;
+				break;
+			}
+		}
+		if (READ(entry, (void *)node + slots + i * 8))
+			return -1;
+		if (type <= 1 || !entry)
+			break;
+	}
+	slot->entry = entry;
+	slot->next = max == ~0ULL ? 0 : max + 1;
+	return 0;
+}
+
+/* irq_desc by number: a maple tree since 6.5, a radix tree before */
+static __noinline int desc_slot(u64 irq, struct tree_slot *slot)
+{
+	u64 root = 0;
+
+	if (roots.sparse_irqs) {
+		READ(root, (void *)roots.sparse_irqs + bpf_core_field_offset(struct maple_tree, ma_root));
+		return maple_slot(root, irq, slot);
+	}
+	if (roots.irq_desc_tree) {
+		READ(root, (void *)roots.irq_desc_tree + bpf_core_field_offset(struct xarray, xa_head));
+		return xarray_slot(root, irq, slot);
+	}
+	if (slot)
+		slot->entry = slot->next = 0;
+	return -1;
+}
+
+static __always_inline struct irq_desc *desc_of_irq(u32 irq)
+{
+	struct tree_slot slot = {};
+
+	if (desc_slot(irq, &slot) < 0 || !tree_is_pointer(slot.entry))
+		return NULL;
+	return (void *)slot.entry;
+}
+
+/* tot_count grew from u32 to unsigned long in 7.x */
+static __always_inline u64 desc_total(struct irq_desc *desc)
+{
+	if (bpf_core_field_size(struct irq_desc, tot_count) == 8)
+		return BPF_CORE_READ(desc, tot_count);
+	return BPF_CORE_READ((struct irq_desc___u32_count *)desc, tot_count);
+}
+
+/* cpumask_var_t: a pointer with CONFIG_CPUMASK_OFFSTACK, else an array of one */
+static __always_inline const void *desc_mask(struct irq_desc *desc, u32 which)
+{
+	struct irq_common_data___pointer *p =
+		(void *)desc + bpf_core_field_offset(struct irq_desc, irq_common_data);
+	struct irq_common_data___inline *i = (void *)p;
+	struct irq_desc___pointer *dp = (void *)desc;
+	struct irq_desc___inline *di = (void *)desc;
+	const void *mask = NULL;
+
+	switch (which) {
+	case RECORD_MASK_AFFINITY:
+		if (bpf_core_field_exists(i->affinity))
+			return (void *)i + bpf_core_field_offset(struct irq_common_data___inline, affinity);
+		if (bpf_core_field_exists(p->affinity))
+			READ(mask, &p->affinity);
+		return mask;
+	case RECORD_MASK_EFFECTIVE:
+		if (bpf_core_field_exists(i->effective_affinity))
+			return (void *)i + bpf_core_field_offset(struct irq_common_data___inline,
+								 effective_affinity);
+		if (bpf_core_field_exists(p->effective_affinity))
+			READ(mask, &p->effective_affinity);
+		return mask;
+	default:
+		if (bpf_core_field_exists(di->pending_mask))
+			return (void *)di + bpf_core_field_offset(struct irq_desc___inline, pending_mask);
+		if (bpf_core_field_exists(dp->pending_mask))
+			READ(mask, &dp->pending_mask);
+		return mask;
+	}
+}
+
+/*
+ * A managed resource of the kind that devm_request_irq() adds. 7.1 moved the release function out
+ * of the list node. @entry: the node's list entry, the first field of struct devres in all.
+ */
+static __always_inline bool devres_is_irq(const void *entry, struct irq_devres *irq)
+{
+	u64 release = 0;
+	const void *data;
+
+	if (bpf_core_field_exists(struct devres___own_release, release)) {
+		READ(release, entry + bpf_core_field_offset(struct devres___own_release, release));
+		data = entry + bpf_core_field_offset(struct devres___own_release, data);
+	} else {
+		READ(release, entry + bpf_core_field_offset(struct devres_node, release));
+		data = entry + bpf_core_field_offset(struct devres, data);
+	}
+	if (!release || release != roots.devm_irq_release)
+		return false;
+	return !bpf_probe_read_kernel(irq, sizeof(*irq), data);
+}
+
+/* devres_add() gets the data, the node stands before it */
+static __always_inline const void *devres_entry(const void *data)
+{
+	if (bpf_core_field_exists(struct devres___own_release, release))
+		return data - bpf_core_field_offset(struct devres___own_release, data);
+	return data - bpf_core_field_offset(struct devres, data);
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of an irq_domain. Its bus token and, for a per-device MSI domain, its device come after
+ * its creation: each step sends the domain as it then is.
+ */
+#include "domain.bpf.h"
+
+/* Since 6.11 every irq_domain_create_*() ends here */
+SEC("?fexit/__irq_domain_instantiate")
+int domain_instantiated(u64 *ctx)
+{
+	u64 address = ctx[3];
+
+	if (address >= (u64)-MAX_ERRNO)
+		return 0;
+	domain_emit((void *)address, RECORD_REASON_CREATED, DOMAIN_NOT_WALKED);
+	return 0;
+}
+
+/* ... and before 6.11 here */
+SEC("?fentry/__irq_domain_publish")
+int domain_published(u64 *ctx)
+{
+	domain_emit((void *)ctx[0], RECORD_REASON_CREATED, DOMAIN_NOT_WALKED);
+	return 0;
+}
+
+SEC("?fexit/irq_domain_update_bus_token")
+int domain_bus_token(u64 *ctx)
+{
+	domain_emit((void *)ctx[0], RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
+	return 0;
+}
+
+/* Per-device MSI domains (6.2): only now domain->dev is set. */
+SEC("?fexit/msi_create_device_irq_domain")
+int domain_of_device(u64 *ctx)
+{
+	struct device *dev = (void *)ctx[0];
+	u32 domid = ctx[1];
+	struct irq_domain *domain = NULL;
+	void *data;
+
+	if (!(ctx[6] & 0xff) || domid > 8)
+		return 0;
+	data = BPF_CORE_READ(dev, msi.data);
+	if (!data)
+		return 0;
+	READ(domain, data + bpf_core_field_offset(struct msi_device_data, __domains) +
+			     domid * bpf_core_type_size(struct msi_dev_domain) +
+			     bpf_core_field_offset(struct msi_dev_domain, domain));
+	domain_emit(domain, RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
+	return 0;
+}
+
+/* The last moment at which the name is valid; the address may be used again at once. */
+SEC("?fentry/irq_domain_remove")
+int domain_removed(u64 *ctx)
+{
+	domain_emit((void *)ctx[0], RECORD_REASON_REMOVED, DOMAIN_NOT_WALKED);
+	return 0;
+}

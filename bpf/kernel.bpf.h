@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The few kernel structs that the programs read, each with only the fields that are read. CO-RE
+ * puts the running kernel's offsets in at load time; neither a vmlinux.h nor BTF is needed to
+ * build. A name with ___ is a flavour: the same kernel struct as some versions have it.
+ */
+#ifndef CXLIRQD_KERNEL_BPF_H
+#define CXLIRQD_KERNEL_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __s32 s32;
+typedef __u64 u64;
+
+#define PF_KTHREAD 0x00200000
+#define IRQ_PER_CPU_FLAGS ((1 << 9) | (1 << 17)) /* _IRQ_PER_CPU, _IRQ_PER_CPU_DEVID */
+#define MAX_ERRNO 4095
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct kset {
+	struct list_head list;
+};
+
+struct kobject {
+	const char *name;
+	struct list_head entry;
+	struct kset *kset;
+};
+
+struct module {
+	char name[56];
+};
+
+struct bus_type {
+	const char *name;
+};
+
+struct device_driver {
+	const char *name;
+	struct module *owner;
+};
+
+struct klist {
+	struct list_head k_list;
+};
+
+struct klist_node {
+	struct list_head n_node;
+};
+
+struct device;
+struct device_private {
+	struct klist klist_children;
+	struct klist_node knode_parent;
+	struct device *device;
+};
+
+struct irq_domain;
+struct msi_dev_domain {
+	struct irq_domain *domain;
+};
+
+struct msi_device_data {
+	struct msi_dev_domain __domains[1];
+};
+
+struct dev_msi_info {
+	struct msi_device_data *data;
+};
+
+struct device {
+	struct kobject kobj;
+	struct device *parent;
+	struct device_private *p;
+	const struct bus_type *bus;
+	struct device_driver *driver;
+	void *driver_data;
+	struct dev_msi_info msi;
+	struct list_head devres_head;
+};
+
+struct pci_dev {
+	struct device dev;
+};
+
+struct drv_dev_and_id {
+	struct pci_dev *dev;
+};
+
+struct devres_node {
+	struct list_head entry;
+	void *release;
+};
+
+struct devres {
+	struct devres_node node;
+	u8 data[0];
+};
+
+/* 7.1: every node's release is dr_node_release, the resource's own stands beside it */
+struct devres___own_release {
+	void *release;
+	u8 data[0];
+};
+
+struct irq_devres {
+	unsigned int irq;
+	void *dev_id;
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct maple_metadata {
+	unsigned char end;
+};
+
+struct maple_range_64 {
+	unsigned long pivot[15];
+	void *slot[16];
+	struct maple_metadata meta;
+};
+
+struct maple_arange_64 {
+	unsigned long pivot[9];
+	void *slot[10];
+	struct maple_metadata meta;
+};
+
+struct maple_tree {
+	void *ma_root;
+};
+
+struct irq_chip {
+	const char *name;
+};
+
+enum irq_domain_bus_token {
+	DOMAIN_BUS_ANY,
+};
+
+struct irq_data;
+struct irq_domain {
+	struct list_head link;
+	const char *name;
+	unsigned int flags;
+	unsigned int mapcount;
+	enum irq_domain_bus_token bus_token;
+	struct device *dev;
+	struct irq_domain *parent;
+	unsigned long hwirq_max;
+	unsigned int revmap_size;
+	struct xarray revmap_tree;
+	struct irq_data *revmap[0];
+};
+
+struct msi_msg {
+	u32 address_lo;
+	u32 address_hi;
+	u32 data;
+};
+
+struct pci_msi_attrib {
+	u8 is_msix : 1;
+};
+
+struct msi_desc {
+	unsigned int irq;
+	unsigned int nvec_used;
+	struct device *dev;
+	struct msi_msg msg;
+	u16 msi_index;
+};
+
+/* The attribute's struct has no name in the kernel: the flavour spells the way to the bit. */
+struct pci_msi_desc {
+	struct {
+		u8 is_msix : 1;
+	} msi_attrib;
+};
+
+struct msi_desc___pci {
+	struct pci_msi_desc pci;
+};
+
+struct irq_common_data {
+	unsigned int state_use_accessors;
+	struct msi_desc *msi_desc;
+};
+
+/* cpumask_var_t is a pointer with CPUMASK_OFFSTACK, an array of one without */
+struct cpumask {
+	unsigned long bits[1];
+};
+
+struct irq_common_data___pointer {
+	struct cpumask *affinity;
+	struct cpumask *effective_affinity;
+};
+
+struct irq_common_data___inline {
+	struct cpumask affinity[1];
+	struct cpumask effective_affinity[1];
+};
+
+struct irq_data {
+	unsigned int irq;
+	unsigned long hwirq;
+	struct irq_common_data *common;
+	struct irq_chip *chip;
+	struct irq_domain *domain;
+	struct irq_data *parent_data;
+	void *chip_data;
+};
+
+struct task_struct {
+	int pid;
+	unsigned int flags;
+};
+
+struct irqaction {
+	void *handler;
+	void *dev_id;
+	struct irqaction *next;
+	void *thread_fn;
+	struct task_struct *thread;
+	unsigned int flags;
+	const char *name;
+};
+
+struct irq_desc {
+	struct irq_common_data irq_common_data;
+	struct irq_data irq_data;
+	void *kstat_irqs;
+	struct irqaction *action;
+	unsigned int status_use_accessors;
+	unsigned long tot_count;
+};
+
+struct irq_desc___u32_count {
+	unsigned int tot_count;
+};
+
+struct irq_desc___pointer {
+	struct cpumask *pending_mask;
+};
+
+struct irq_desc___inline {
+	struct cpumask pending_mask[1];
+};
+
+/* x86: arch/x86/kernel/apic/vector.c */
+struct apic_chip_data {
+	unsigned int vector;
+	unsigned int cpu;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon, as the verbs see it: ask a question, get the answer or a sentence that says why not.
+ */
+#ifndef CXLIRQCTL_CLIENT_H
+#define CXLIRQCTL_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "verb.h"
+
+/*
+ * Calls a method of io.cxlirqd, and returns what the reply holds under @key, an array or an object
+ * as @type says, as a new reference. @parameters is taken over; NULL is what a failed json_pack()
+ * left. When the answer is an empty list, the daemon's reason for that goes to stderr. Errors have
+ * been printed.
+ */
+int client_call(const struct options *options, const char *method, json_t *parameters,
+		const char *key, json_type type, json_t **ret);
+
+struct client_stream {
+	const char *method;
+	json_t *parameters;	/* borrowed; NULL as above */
+	bool endless;		/* silence is no failure: --timeout is for the connect alone */
+	int interrupt_fd;	/* ends the stream when readable; -EBADF: none */
+	/* Takes one reply. > 0: enough. */
+	int (*each)(const json_t *parameters, void *userdata);
+	void *userdata;
+};
+
+/*
+ * Follows a stream until it ends, is enough, or is interrupted: 0. On failure, @reterr_text says
+ * what failed and why ("THING: reason"), for the caller to print and free; when the failure is that
+ * of @each it is left alone, since @each has told the user.
+ */
+int client_stream(const struct options *options, const struct client_stream *stream,
+		  char **reterr_text);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a verb gets, and the verbs there are. main.c holds the table that names and describes them.
+ */
+#ifndef CXLIRQCTL_VERB_H
+#define CXLIRQCTL_VERB_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_UNHEALTHY = 3,	/* done, and the answer is "not healthy" */
+};
+
+/* What the functions that verbs call return, -EINVAL being a wrong command line. */
+static inline enum exit_code exit_code_of(int r)
+{
+	if (r == -EINVAL)
+		return EXIT_USAGE;
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* As given on the command line. Strings are borrowed from argv; NULL: not given. */
+struct options {
+	bool json;
+	bool noheadings;
+	bool color;
+	const char *output;	/* columns; for record, a file */
+	const char *socket;
+	uint64_t timeout_us;	/* 0: none */
+
+	const char *device;
+	int64_t irq;		/* -1: not given */
+	bool tree;
+	bool follow;
+	uint64_t duration_us;	/* 0: until a signal comes */
+};
+
+/* Returns an exit code, having printed what there is to print. @argument NULL: not given. */
+typedef enum exit_code (*verb_fn)(const struct options *options, const char *argument);
+
+enum exit_code verb_status(const struct options *options, const char *argument);
+enum exit_code verb_support(const struct options *options, const char *argument);
+enum exit_code verb_domains(const struct options *options, const char *argument);
+enum exit_code verb_devices(const struct options *options, const char *argument);
+enum exit_code verb_vectors(const struct options *options, const char *argument);
+enum exit_code verb_events(const struct options *options, const char *argument);
+enum exit_code verb_snapshot(const struct options *options, const char *argument);
+enum exit_code verb_record(const struct options *options, const char *argument);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Handlers, and the devices they belong to. Proof of a device, best first: a managed request names
+ * it; the cookie (dev_id) is or points into it; the requesting task was probing it. Without any,
+ * the device is unknown and stays so.
+ */
+#define HASH_NONFATAL_OOM 1
+#include "model-private.h"
+
+#include <stdlib.h>
+
+static struct owner *owner_find(const struct model *model, uint32_t irq, uint64_t cookie)
+{
+	struct owner_key key = { .cookie = cookie, .irq = irq };
+	struct owner *owner;
+
+	HASH_FIND(hh, model->owners, &key, sizeof(key), owner);
+	return owner;
+}
+
+static void owner_drop(struct model *model, uint32_t irq, uint64_t cookie)
+{
+	struct owner *owner = owner_find(model, irq, cookie);
+
+	if (!owner)
+		return;
+	HASH_DEL(model->owners, owner);
+	free(owner);
+}
+
+static struct action *action_find(const struct vector *vector, uint64_t cookie)
+{
+	struct action *action;
+
+	for (action = vector->actions; action; action = action->next)
+		if (action->cookie == cookie)
+			return action;
+	return NULL;
+}
+
+static void action_unlink(struct model *model, struct vector *vector, struct action *action)
+{
+	struct action **link;
+
+	for (link = &vector->actions; *link; link = &(*link)->next)
+		if (*link == action) {
+			*link = action->next;
+			break;
+		}
+	owner_drop(model, vector->irq, action->cookie);
+	free(action);
+	model->n_actions--;
+	if (!vector->actions)
+		vector->settled_known = false;
+}
+
+void actions_free(struct model *model, struct vector *vector)
+{
+	while (vector->actions)
+		action_unlink(model, vector, vector->actions);
+}
+
+static struct action *action_add(struct model *model, struct vector *vector)
+{
+	struct action *action, **link;
+
+	if (model_is_full(model, TABLE_ACTIONS, model->n_actions))
+		return NULL;
+	action = calloc(1, sizeof(*action));
+	if (!action) {
+		model->refused[TABLE_ACTIONS]++;
+		return NULL;
+	}
+	for (link = &vector->actions; *link; link = &(*link)->next)
+		;
+	*link = action;
+	model->n_actions++;
+	return action;
+}
+
+/* "function [module]" */
+static void symbol_split(struct action *action, const char *symbol)
+{
+	size_t length = strcspn(symbol, " ");
+	const char *module = strchr(symbol, '[');
+
+	if (length >= sizeof(action->handler))
+		length = sizeof(action->handler) - 1;
+	memcpy(action->handler, symbol, length);
+	action->handler[length] = 0;
+	action->module[0] = 0;
+	if (module) {
+		snprintf(action->module, sizeof(action->module), "%s", module + 1);
+		action->module[strcspn(action->module, "]")] = 0;
+	}
+}
+
+/* The kernel puts this one in when the driver's own function runs in a thread, asked or forced. */
+#define PRIMARY_HANDLER "irq_default_primary_handler"
+
+static void action_fill(struct model *model, struct action *action, const struct record_action *r)
+{
+	const struct owner *owner = owner_find(model, r->irq, r->cookie);
+	bool threaded = !strncmp(r->handler, PRIMARY_HANDLER, strlen(PRIMARY_HANDLER)) &&
+			r->thread_handler[0];
+
+	action->key = r->key;
+	action->cookie = r->cookie;
+	action->flags = r->flags;
+	memcpy(action->name, r->name, sizeof(action->name));
+	symbol_split(action, threaded ? r->thread_handler : r->handler);
+	if (owner) {
+		action->evidence = EVIDENCE_DEVRES;
+		action->device = owner->device;
+	} else if (r->device.name[0]) {
+		action->evidence = EVIDENCE_COOKIE;
+		action->device = r->device;
+	} else if (r->hint.name[0]) {
+		action->evidence = EVIDENCE_PROBE;
+		action->device = r->hint;
+	}
+}
+
+void action_apply(struct model *model, const struct record_action *r)
+{
+	struct change change = { .type = CHANGE_HANDLER_REQUESTED };
+	struct vector *vector = vector_find(model, r->irq);
+	bool snapshot = r->reason == RECORD_REASON_SNAPSHOT;
+	struct action *action;
+	bool is_new;
+
+	if (snapshot && (!vector || vector->walk != model->walk || tombstone_has(model->dead_irqs, r->irq)))
+		return;
+	if (!vector) {
+		struct record_range range = { .header = r->header, .irq = r->irq, .count = 1 };
+
+		vector_apply_alloc(model, &range);
+		vector = vector_find(model, r->irq);
+		if (!vector)
+			return;
+	}
+	action = action_find(vector, r->cookie);
+	is_new = !action;
+	if (is_new)
+		action = action_add(model, vector);
+	if (!action)
+		return;
+	action_fill(model, action, r);
+	action->walk = model->walk;
+	if (!snapshot) {
+		vector->corrected &= ~(1U << CORRECTION_HANDLER_APPEARED);
+		change.vector = vector;
+		change.action = action;
+		model_change(model, &change, &r->header);
+		return;
+	}
+	if (is_new && model->populated)
+		vector->corrected |= 1U << CORRECTION_HANDLER_APPEARED;
+	vector_settle_seen(vector);
+}
+
+void action_apply_freed(struct model *model, const struct record_action_freed *r)
+{
+	struct change change = { .type = CHANGE_HANDLER_FREED };
+	struct vector *vector = vector_find(model, r->irq);
+	struct action *action = vector ? action_find(vector, r->cookie) : NULL;
+
+	owner_drop(model, r->irq, r->cookie);
+	if (!action)
+		return;
+	change.vector = vector;
+	change.action = action;
+	model_change(model, &change, &r->header);
+	action_unlink(model, vector, action);
+}
+
+void action_apply_owner(struct model *model, const struct record_owner *r)
+{
+	struct owner *owner = owner_find(model, r->irq, r->cookie);
+	struct vector *vector = vector_find(model, r->irq);
+	struct action *action = vector ? action_find(vector, r->cookie) : NULL;
+
+	if (!owner) {
+		if (model_is_full(model, TABLE_OWNERS, HASH_COUNT(model->owners)))
+			return;
+		owner = calloc(1, sizeof(*owner));
+		if (owner) {
+			owner->key = (struct owner_key){ .cookie = r->cookie, .irq = r->irq };
+			HASH_ADD(hh, model->owners, key, sizeof(owner->key), owner);
+		}
+		if (!owner || !owner->hh.tbl) {
+			model->refused[TABLE_OWNERS]++;
+			free(owner);
+			return;
+		}
+	}
+	owner->device = r->device;
+	if (action) {
+		action->device = r->device;
+		action->evidence = EVIDENCE_DEVRES;
+	}
+}
+
+void action_walk_end(struct model *model, struct vector *vector, const struct record_snapshot *r)
+{
+	struct action *action = vector->actions, *next;
+	struct change change = { .type = CHANGE_HANDLER_FREED, .vector = vector };
+
+	for (; action; action = next) {
+		next = action->next;
+		if (action->walk == model->walk || !action->key)
+			continue;
+		model_correct(model, CORRECTION_HANDLER_VANISHED, NULL, vector, &r->header);
+		change.action = action;
+		model_change(model, &change, &r->header);
+		action_unlink(model, vector, action);
+	}
+}
+
+/* Where tracing is refused: names only, so which device each belongs to is not known. */
+void action_from_names(struct model *model, struct vector *vector, const char *names)
+{
+	actions_free(model, vector);
+	while (*names) {
+		size_t length = strcspn(names, ",");
+		struct action *action = action_add(model, vector);
+
+		if (!action)
+			return;
+		if (length >= sizeof(action->name))
+			memcpy(action->name, names, sizeof(action->name) - 1);
+		else
+			memcpy(action->name, names, length);
+		action->cookie = vector_n_actions(vector);
+		names += length;
+		if (*names == ',')
+			names++;
+	}
+}
+
+const char *vector_relation(const struct model *model, const struct vector *vector,
+			    const struct action *action)
+{
+	const struct domain *domain;
+
+	if (!action->device.name[0])
+		return "unknown";
+	if (!vector->provider.name[0] || !strcmp(vector->provider.name, action->device.name))
+		return "own";
+	domain = domain_find(model, vector->levels[0].domain);
+	if (domain && !strcmp(domain->device.name, action->device.name))
+		return "delegated";
+	return "borrowed";
+}
+
+json_t *action_to_json(const struct model *model, const struct vector *vector,
+		       const struct action *action)
+{
+	static const char *const evidence[] = {
+		[EVIDENCE_NONE] = "",
+		[EVIDENCE_PROBE] = "probe",
+		[EVIDENCE_COOKIE] = "cookie",
+		[EVIDENCE_DEVRES] = "devres",
+	};
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}",
+			 "device", json_text(action->device.name),
+			 "bus", json_text(action->device.bus),
+			 "driver", json_text(action->device.driver),
+			 "module", json_text(action->device.module[0] ? action->device.module : action->module),
+			 "action", json_text(action->name),
+			 "handler", json_text(action->handler),
+			 "relation", vector_relation(model, vector, action),
+			 "evidence", json_text(evidence[action->evidence]));
+}

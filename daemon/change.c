@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Changes as JSON: the events that clients read. One table says what each type carries. */
+#define HASH_NONFATAL_OOM 1
+#include "model-private.h"
+
+#include <stdlib.h>
+
+static const char *cause_kind(const struct cause *cause)
+{
+	bool kthread = cause->flags & RECORD_F_KTHREAD;
+
+	switch (cause->kind) {
+	case RECORD_CAUSE_AFFINITY_WRITE:
+		return "affinity-write";
+	case RECORD_CAUSE_AFFINITY_HINT:
+		return "affinity-kernel";
+	case RECORD_CAUSE_CPU_HOTPLUG:
+		return "cpu-hotplug";
+	case RECORD_CAUSE_REQUEST:
+	case RECORD_CAUSE_FREE:
+	case RECORD_CAUSE_PROBE:
+		return "driver";
+	default:
+		/* a driver's callback on a CPU's way down or up */
+		if (kthread && !strncmp(cause->comm, "cpuhp/", 6))
+			return "cpu-hotplug";
+		return "unknown";
+	}
+}
+
+static json_t *cause_to_json(const struct cause *cause)
+{
+	if (!cause || !cause->valid)
+		return json_pack("{s:s, s:n, s:n, s:n}", "kind", "unknown", "comm", "pid", "uid");
+	return json_pack("{s:s, s:o, s:I, s:I}",
+			 "kind", cause_kind(cause),
+			 "comm", json_text(cause->comm),
+			 "pid", (json_int_t)cause->pid,
+			 "uid", (json_int_t)cause->uid);
+}
+
+static void set(json_t *object, const char *name, json_t *value)
+{
+	json_object_set_new(object, name, value);
+}
+
+static void add_domain(const struct model *model, const struct change *c, json_t *object)
+{
+	const char *token = model_name(model, RECORD_NAME_BUS_TOKEN, c->domain->bus_token);
+
+	set(object, "device", json_text(c->domain->device.name));
+	set(object, "domain", json_pack("{s:I, s:o, s:o}", "id", (json_int_t)c->domain->id,
+					"name", json_text(c->domain->name),
+					"bus_token", json_text(token ?: "")));
+}
+
+static void add_vector(const struct model *model, const struct change *c, json_t *object)
+{
+	const struct domain *domain = domain_find(model, c->vector->levels[0].domain);
+
+	set(object, "index", c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
+	set(object, "domain", domain ? json_integer(domain->id) : json_null());
+}
+
+static void add_handler(const struct model *model, const struct change *c, json_t *object)
+{
+	set(object, "device", json_text(c->action->device.name));
+	set(object, "provider", json_text(c->vector->provider.name));
+	set(object, "action", json_text(c->action->name));
+	set(object, "handler", json_text(c->action->handler));
+	set(object, "relation", json_string(vector_relation(model, c->vector, c->action)));
+}
+
+static void add_demand(const struct model *model, const struct change *c, json_t *object)
+{
+	(void)model;
+	set(object, "min", json_integer(1));
+	set(object, "max", json_integer(1));
+	set(object, "granted", json_integer(0));
+	set(object, "errno", json_integer(c->error));
+}
+
+static void add_message(const struct model *model, const struct change *c, json_t *object)
+{
+	(void)model;
+	set(object, "index", c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
+	set(object, "old_message", message_to_json(&c->old_message, true));
+	set(object, "new_message", message_to_json(&c->new_message, true));
+	set(object, "cause", cause_to_json(c->cause));
+}
+
+static void set_mask(json_t *object, const char *name, const uint64_t *mask, uint32_t words)
+{
+	char *list = vector_mask_list(mask, words);
+
+	set(object, name, list ? json_text(list) : NULL);
+	free(list);
+}
+
+static void add_affinity(const struct model *model, const struct change *c, json_t *object)
+{
+	const struct vector *v = c->vector;
+
+	(void)model;
+	set_mask(object, "old", c->old_mask, v->mask_words);
+	set_mask(object, "new", vector_affinity(v), v->mask_words);
+	set_mask(object, "old_effective", c->old_effective, v->mask_words);
+	set_mask(object, "new_effective", v->masks + RECORD_MASK_EFFECTIVE * (size_t)v->mask_words,
+		 v->mask_words);
+	set(object, "pending", json_boolean(c->pending));
+	set(object, "cause", cause_to_json(c->cause));
+}
+
+static void add_cpu(const struct model *model, const struct change *c, json_t *object)
+{
+	(void)model;
+	set(object, "cpu", json_integer(c->cpu));
+	set(object, "online", json_boolean(c->online));
+}
+
+static void add_gap(const struct model *model, const struct change *c, json_t *object)
+{
+	(void)model;
+	set(object, "lost", json_integer((json_int_t)c->count));
+	set(object, "reason", json_text(c->reason));
+}
+
+static void add_correction(const struct model *model, const struct change *c, json_t *object)
+{
+	set(object, "kind", json_text(c->reason));
+	if (c->domain)
+		add_domain(model, c, object);
+}
+
+static const struct {
+	const char *name;
+	void (*add)(const struct model *model, const struct change *change, json_t *object);
+} types[] = {
+	[CHANGE_DOMAIN_CREATED] = { "domain-created", add_domain },
+	[CHANGE_DOMAIN_REMOVED] = { "domain-removed", add_domain },
+	[CHANGE_VECTOR_ALLOCATED] = { "vector-allocated", add_vector },
+	[CHANGE_VECTOR_FREED] = { "vector-freed", add_vector },
+	[CHANGE_HANDLER_REQUESTED] = { "handler-requested", add_handler },
+	[CHANGE_HANDLER_FREED] = { "handler-freed", add_handler },
+	[CHANGE_DEMAND] = { "demand", add_demand },
+	[CHANGE_MESSAGE] = { "message-change", add_message },
+	[CHANGE_AFFINITY] = { "affinity-change", add_affinity },
+	[CHANGE_CPU] = { "cpu", add_cpu },
+	[CHANGE_GAP] = { "gap", add_gap },
+	[CHANGE_CORRECTION] = { "correction", add_correction },
+};
+_Static_assert(sizeof(types) / sizeof(*types) == CHANGE_TYPE_MAX, "a type has no line");
+
+const char *change_name(enum change_type type)
+{
+	return types[type].name;
+}
+
+json_t *change_to_json(const struct model *model, const struct change *change)
+{
+	const struct vector *v = change->vector;
+	json_t *object = json_pack("{s:I, s:s, s:o, s:o}",
+				   "time_us", (json_int_t)model_time_us(model, change->time_ns),
+				   "type", types[change->type].name,
+				   "irq", v ? json_integer(v->irq) : json_null(),
+				   "device", v ? json_text(v->provider.name) : json_null());
+
+	if (object)
+		types[change->type].add(model, change, object);
+	return object;
+}

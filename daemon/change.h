@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What applying a record did to the model, for those who follow it. Pointers are valid during the
+ * callback only.
+ */
+#ifndef CXLIRQD_CHANGE_H
+#define CXLIRQD_CHANGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cxlirqd/record.h>
+
+struct model;
+struct domain;
+struct vector;
+struct action;
+struct cause;
+
+enum change_type {
+	CHANGE_DOMAIN_CREATED,
+	CHANGE_DOMAIN_REMOVED,
+	CHANGE_VECTOR_ALLOCATED,
+	CHANGE_VECTOR_FREED,
+	CHANGE_HANDLER_REQUESTED,
+	CHANGE_HANDLER_FREED,
+	CHANGE_DEMAND,
+	CHANGE_MESSAGE,
+	CHANGE_AFFINITY,
+	CHANGE_CPU,
+	CHANGE_GAP,
+	CHANGE_CORRECTION,
+	CHANGE_TYPE_MAX
+};
+
+struct change {
+	enum change_type type;
+	uint64_t time_ns; /* as the record had it */
+	const struct domain *domain;
+	const struct vector *vector;
+	const struct action *action;
+	const struct cause *cause;
+	struct record_msg old_message, new_message; /* CHANGE_MESSAGE */
+	const uint64_t *old_mask, *old_effective;   /* CHANGE_AFFINITY: the new ones are the vector's */
+	bool pending;
+	int error;             /* CHANGE_DEMAND: errno of a refused request */
+	uint32_t cpu, online;  /* CHANGE_CPU */
+	uint64_t count;        /* CHANGE_GAP */
+	const char *reason;    /* CHANGE_GAP: reason, CHANGE_CORRECTION: kind */
+};
+
+/* "vector-allocated" and so on. Static string. */
+const char *change_name(enum change_type type);
+
+/* JSON object of the contract ("event"); new reference, NULL without memory. */
+json_t *change_to_json(const struct model *model, const struct change *change);
+
+#endif

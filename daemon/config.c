@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One table of keys: what is read, what is checked, what the manual lists. A wrong line never
+ * stops the daemon; it is told with file and line, and what stood before stays.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <ini.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cxlirqd/cleanup.h>
+
+#include "log.h"
+
+enum kind { KIND_NUMBER, KIND_SIZE, KIND_PATH, KIND_LEVEL };
+
+static const struct key {
+	const char *section, *name, *fallback;
+	enum kind kind;
+	size_t offset;
+	uint64_t min, max;
+} keys[] = {
+	{ "Daemon", "Socket", "/run/cxlirqd/io.cxlirqd", KIND_PATH, offsetof(struct config, socket), 0, 0 },
+	{ "Daemon", "LogLevel", "info", KIND_LEVEL, offsetof(struct config, log_level), 0, 0 },
+	{ "Daemon", "EventBacklog", "4096", KIND_NUMBER, offsetof(struct config, event_backlog), 0, 8192 },
+	{ "Trace", "RingSize", "2M", KIND_SIZE, offsetof(struct config, ring_size), 1 << 20, 1 << 30 },
+	{ "Trace", "SnapshotIntervalSec", "300", KIND_NUMBER, offsetof(struct config, snapshot_sec), 0, 86400 },
+	{ "Trace", "MaxVectors", "262144", KIND_NUMBER, offsetof(struct config, max_vectors), 64, 1 << 24 },
+	{ "Trace", "MaxDomains", "65536", KIND_NUMBER, offsetof(struct config, max_domains), 64, 1 << 20 },
+};
+#define N_KEYS (sizeof(keys) / sizeof(*keys))
+
+static int parse_number(const char *text, bool suffixes, uint64_t *ret)
+{
+	unsigned long long n;
+	uint64_t factor = 1;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno)
+		return -ERANGE;
+	if (suffixes && *end && !end[1]) {
+		factor = *end == 'K' ? 1ULL << 10 : *end == 'M' ? 1ULL << 20 : *end == 'G' ? 1ULL << 30 : 0;
+		end++;
+	}
+	if (*end || !factor)
+		return -EINVAL;
+	if (n > UINT64_MAX / factor)
+		return -ERANGE;
+	*ret = n * factor;
+	return 0;
+}
+
+static bool is_power_of_two(uint64_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* 0, or a negative errno and the setting as it was */
+static int assign(struct config *config, const struct key *key, const char *value)
+{
+	void *field = (char *)config + key->offset;
+	uint64_t number;
+	int level, r;
+	char *copy;
+
+	switch (key->kind) {
+	case KIND_NUMBER:
+	case KIND_SIZE:
+		r = parse_number(value, key->kind == KIND_SIZE, &number);
+		if (r < 0)
+			return r;
+		if (number < key->min || number > key->max)
+			return -ERANGE;
+		if (key->kind == KIND_SIZE && !is_power_of_two(number))
+			return -EINVAL;
+		*(uint64_t *)field = number;
+		return 0;
+	case KIND_PATH:
+		if (*value != '/' || strlen(value) >= 108)
+			return -EINVAL;
+		copy = strdup(value);
+		if (!copy)
+			return -ENOMEM;
+		free(*(char **)field);
+		*(char **)field = copy;
+		return 0;
+	case KIND_LEVEL:
+		level = log_level_from_name(value);
+		if (level < 0)
+			return level;
+		*(int *)field = level;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+struct reading {
+	struct config *config;
+	const char *path;
+	unsigned int *warnings;
+	FILE *file;
+	int line;
+	int error;
+};
+
+/* inih counts lines, but tells its handler only in a build that Debian does not have. */
+static char *read_line(char *buffer, int size, void *stream)
+{
+	struct reading *reading = stream;
+
+	reading->line++;
+	return fgets(buffer, size, reading->file);
+}
+
+static void warn(struct reading *reading, const char *what, const char *name, const char *why)
+{
+	log_warning("%s:%d: %s \"%s\"%s%s", reading->path, reading->line, what, name, *why ? ": " : "", why);
+	(*reading->warnings)++;
+}
+
+static int on_key(void *userdata, const char *section, const char *name, const char *value)
+{
+	struct reading *reading = userdata;
+	char why[160];
+	int r;
+
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (strcmp(keys[i].section, section) || strcmp(keys[i].name, name))
+			continue;
+		r = assign(reading->config, &keys[i], value);
+		if (r == -ENOMEM)
+			reading->error = r;
+		if (r == -ERANGE)
+			snprintf(why, sizeof(why), "%.40s is not between %llu and %llu, ignoring", value,
+				 (unsigned long long)keys[i].min, (unsigned long long)keys[i].max);
+		else
+			snprintf(why, sizeof(why), "cannot take \"%.40s\", ignoring", value);
+		if (r < 0)
+			warn(reading, "bad value for", name, why);
+		return 1;
+	}
+	warn(reading, "unknown key", name, *section ? "" : "outside of a section");
+	return 1;
+}
+
+/* A file that is not there is an error only where it was asked for by name. */
+static int read_file(struct config *config, const char *path, bool must_exist, unsigned int *warnings)
+{
+	struct reading reading = { .config = config, .path = path, .warnings = warnings };
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	int line;
+
+	if (!file)
+		return must_exist || errno != ENOENT ? -errno : 0;
+	reading.file = file;
+	line = ini_parse_stream(read_line, &reading, on_key, &reading);
+	reading.line = line;
+	if (line > 0)
+		warn(&reading, "not a setting in", path, "");
+	if (line < 0)
+		return -EIO;
+	return reading.error;
+}
+
+static int read_directory(struct config *config, const char *pattern, unsigned int *warnings)
+{
+	glob_t found = {};
+	int r = 0;
+
+	if (!glob(pattern, 0, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc && r >= 0; i++)
+			r = read_file(config, found.gl_pathv[i], true, warnings);
+	globfree(&found);
+	return r;
+}
+
+int config_read(const char *path, struct config *ret, unsigned int *ret_warnings)
+{
+	struct config config = {};
+	unsigned int warnings = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < N_KEYS && r >= 0; i++)
+		r = assign(&config, &keys[i], keys[i].fallback);
+	if (r >= 0 && path)
+		r = read_file(&config, path, true, &warnings);
+	if (r >= 0 && !path) {
+		r = read_file(&config, "/usr/lib/cxlirqd/cxlirqd.conf", false, &warnings);
+		if (r >= 0)
+			r = read_file(&config, "/etc/cxlirqd.conf", false, &warnings);
+		if (r >= 0)
+			r = read_directory(&config, "/etc/cxlirqd.conf.d/*.conf", &warnings);
+	}
+	if (r < 0) {
+		config_done(&config);
+		return r;
+	}
+	*ret = config;
+	*ret_warnings = warnings;
+	return 0;
+}
+
+void config_done(struct config *config)
+{
+	free(TAKE_PTR(config->socket));
+}
+
+void config_print_keys(FILE *out)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (strcmp(section, keys[i].section))
+			fprintf(out, "%s[%s]\n", *section ? "\n" : "", keys[i].section);
+		section = keys[i].section;
+		fprintf(out, "#%s=%s\n", keys[i].name, keys[i].fallback);
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An irq_domain as the model knows it. */
+#ifndef CXLIRQD_DOMAIN_H
+#define CXLIRQD_DOMAIN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include <cxlirqd/record.h>
+
+struct model;
+
+struct domain {
+	uint64_t key;    /* opaque; the kernel uses an address again at once */
+	unsigned int id; /* never used again in one run */
+	uint64_t parent; /* key, 0 = none */
+	uint32_t flags, bus_token;
+	uint64_t hwirq_max;
+	char name[64];
+	struct record_dev device;
+	char chip[24]; /* as its interrupts show it; "" until one was seen */
+	uint64_t affinity_changes, message_changes;
+	uint32_t affinity_vectors; /* that the affinity changes were of */
+	uint64_t walk;   /* snapshot in which it was seen last */
+	bool corrected;  /* first seen by a snapshot, not confirmed by an event yet */
+	UT_hash_handle hh;
+};
+
+/* JSON object of the contract ("domain"); new reference, NULL without memory. */
+json_t *domain_to_json(const struct model *model, const struct domain *domain);
+
+#endif

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An event moves one way:
+ *
+ *   BPF ring, snapshot walk, sysfs, record file -> decode -> model -> sinks
+ *
+ * manager_on_record() is that chain. Everything else here is about when: hooks are attached first,
+ * then the walk runs, then what the ring held meanwhile is applied; after any loss, and at a slow
+ * interval, the walk runs again.
+ */
+#include "manager.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cxlirqd/cleanup.h>
+
+#include "decode.h"
+#include "log.h"
+#include "model.h"
+#include "privilege.h"
+#include "probe.h"
+#include "ring.h"
+#include "sink-varlink.h"
+#include "snapshot.h"
+#include "topology.h"
+#include "trace.h"
+
+/* Counts are read again for an answer, but not more often than this. */
+#define REFRESH_NS 50000000ULL
+/* Rounds of draining before others get their turn */
+#define DRAINS_MAX 16
+
+struct manager {
+	const struct config *config;
+	const char *replay;
+	FILE *record;
+	sd_event *event;
+	sd_event_source *ring_source, *timer;
+	struct probe *probe;
+	struct ring *ring;
+	struct topology *topology;
+	struct model *model;
+	struct sink_varlink *varlink;
+	int64_t realtime_offset_ns;
+	uint64_t refreshed_ns;
+	uint64_t dropped, missed; /* already told as lost */
+	uint64_t bad_records;
+	int64_t started_us;
+	bool snapshotting;
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+/* ---- the chain ----------------------------------------------------------------------------- */
+
+static void manager_write_record(struct manager *m, const struct record_header *record)
+{
+	if (!m->record || fwrite(record, record->size, 1, m->record) == 1)
+		return;
+	log_error("cannot write the record file, stopped recording: %s", strerror(errno));
+	fclose(TAKE_PTR(m->record));
+}
+
+static void manager_on_record(const void *data, size_t size, void *userdata)
+{
+	struct manager *m = userdata;
+	struct event event;
+
+	if (decode(data, size, &event) < 0) {
+		m->bad_records++;
+		return;
+	}
+	manager_write_record(m, event.header);
+	sink_varlink_record(m->varlink, event.header);
+	model_apply(m->model, &event);
+}
+
+static void manager_on_change(const struct change *change, void *userdata)
+{
+	struct manager *m = userdata;
+
+	sink_varlink_change(m->varlink, change);
+}
+
+/* ---- sources ------------------------------------------------------------------------------- */
+
+static void manager_feed(const struct record_header *record, void *userdata)
+{
+	manager_on_record(record, record->size, userdata);
+}
+
+static int manager_feed_topology(const struct record_header *record, void *userdata)
+{
+	manager_feed(record, userdata);
+	return 0;
+}
+
+static void manager_drain(void *userdata)
+{
+	struct manager *m = userdata;
+
+	for (unsigned int i = 0; m->ring && i < DRAINS_MAX && ring_drain(m->ring); i++)
+		;
+	sink_varlink_batch_end(m->varlink);
+}
+
+static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool complete, uint64_t duration_ns)
+{
+	struct record_snapshot r = { .header = { .type = RECORD_SNAPSHOT,
+						 .version = RECORD_VERSION,
+						 .size = sizeof(r),
+						 .time_ns = now_ns(CLOCK_BOOTTIME) },
+				     .phase = phase,
+				     .complete = complete,
+				     .duration_ns = duration_ns };
+
+	manager_feed(&r.header, m);
+}
+
+static void manager_feed_lost(struct manager *m, uint64_t count, const char *reason)
+{
+	struct record_lost r = { .header = { .type = RECORD_LOST,
+					     .version = RECORD_VERSION,
+					     .size = sizeof(r),
+					     .time_ns = now_ns(CLOCK_BOOTTIME) },
+				 .count = count };
+
+	snprintf(r.reason, sizeof(r.reason), "%s", reason);
+	manager_feed(&r.header, m);
+}
+
+/* Whether something was lost since the last call; it is told once. */
+static bool manager_tell_lost(struct manager *m)
+{
+	uint64_t dropped = probe_dropped(m->probe), missed = probe_missed(m->probe);
+	bool lost = dropped != m->dropped || missed != m->missed;
+
+	if (dropped != m->dropped)
+		manager_feed_lost(m, dropped - m->dropped, "ring-full");
+	if (missed != m->missed)
+		manager_feed_lost(m, missed - m->missed, "program-missed");
+	m->dropped = dropped;
+	m->missed = missed;
+	return lost;
+}
+
+/* Reads what is: by the walk, or where tracing is refused from sysfs. */
+static int manager_snapshot(void *userdata)
+{
+	struct manager *m = userdata;
+	uint64_t start = now_ns(CLOCK_BOOTTIME);
+	bool complete = true;
+	int r;
+
+	if (m->replay || m->snapshotting)
+		return 0;
+	m->snapshotting = true;
+	manager_drain(m);
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_BEGIN, false, 0);
+	if (probe_tracing(m->probe))
+		r = snapshot_run(probe_snapshot_fd(m->probe), manager_drain, m, &complete);
+	else
+		r = topology_read_irqs(m->topology, start);
+	m->refreshed_ns = now_ns(CLOCK_BOOTTIME);
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->refreshed_ns - start);
+	sink_varlink_batch_end(m->varlink);
+	m->snapshotting = false;
+	return r;
+}
+
+/* After a loss the model may be wrong: once more, unless the walk itself overflows the ring. */
+static void manager_resync(struct manager *m)
+{
+	int r;
+
+	if (!manager_tell_lost(m))
+		return;
+	r = manager_snapshot(m);
+	if (r < 0)
+		log_warning("cannot read the kernel's state again after a loss: %s", strerror(-r));
+	manager_tell_lost(m);
+}
+
+static void manager_refresh(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (m->replay)
+		return;
+	manager_drain(m);
+	manager_resync(m);
+	if (now_ns(CLOCK_BOOTTIME) - m->refreshed_ns > REFRESH_NS)
+		manager_snapshot(m);
+}
+
+/* Everything from the start, as records: opens a new trace. */
+static int manager_retell(void *userdata)
+{
+	struct manager *m = userdata;
+	int r;
+
+	if (m->replay)
+		return -EOPNOTSUPP;
+	probe_describe(m->probe, now_ns(CLOCK_BOOTTIME), m->realtime_offset_ns, manager_feed, m);
+	r = topology_read(m->topology, now_ns(CLOCK_BOOTTIME));
+	if (r < 0)
+		log_warning("cannot read all of sysfs, going on without: %s", strerror(-r));
+	return manager_snapshot(m);
+}
+
+/* The socket's Snapshot: sysfs too. */
+static int manager_reread(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (m->replay)
+		return 0;
+	topology_read(m->topology, now_ns(CLOCK_BOOTTIME));
+	return manager_snapshot(m);
+}
+
+static int manager_replay(struct manager *m)
+{
+	uint64_t unknown = 0, offset = 0;
+	int r = trace_read(m->replay, manager_feed, m, &unknown, &offset);
+
+	if (r < 0) {
+		log_error("%s: %s at byte %llu", m->replay,
+			  r == -ENODATA ? "the file ends inside a record" :
+			  r == -EBADMSG ? "not a record file, or damaged" :
+			  r == -EPROTONOSUPPORT ? "written by another version" : strerror(-r),
+			  (unsigned long long)offset);
+		return r;
+	}
+	if (unknown)
+		log_warning("%s: %llu records of types that this version does not know, ignoring", m->replay,
+			    (unsigned long long)unknown);
+	return 0;
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+static void add_reason(json_t *reasons, bool if_so, const char *format, unsigned long long n)
+{
+	if (if_so)
+		json_array_append_new(reasons, json_sprintf(format, n));
+}
+
+static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
+{
+	const struct record_base *base = model_base(m->model);
+	json_t *reasons = json_array(), *lost = model_lost_to_json(m->model), *entry;
+	uint64_t n_lost = 0, n_refused = 0;
+	size_t i;
+
+	json_array_foreach(lost, i, entry)
+		n_lost += (uint64_t)json_integer_value(json_object_get(entry, "count"));
+	json_decref(lost);
+	for (enum table table = 0; table < TABLE_MAX; table++)
+		n_refused += t->refused[table];
+	if (base && base->reason[0])
+		json_array_append_new(reasons, json_sprintf("BPF tracing is off: %s", base->reason));
+	add_reason(reasons, t->hooks_missing, "%llu hooks or features are missing (cxlirqctl support)",
+		   t->hooks_missing);
+	add_reason(reasons, n_lost, "%llu records were lost", n_lost);
+	add_reason(reasons, m->bad_records, "%llu records made no sense", m->bad_records);
+	add_reason(reasons, n_refused, "%llu entries were refused by a limit", n_refused);
+	return reasons;
+}
+
+static json_t *manager_status(void *userdata)
+{
+	struct manager *m = userdata;
+	const struct record_base *base;
+	struct model_totals t;
+	json_t *reasons;
+	uint64_t events = 0;
+
+	if (!m->replay) {
+		manager_drain(m);
+		manager_resync(m);
+	}
+	base = model_base(m->model);
+	model_totals(m->model, &t);
+	reasons = manager_reasons(m, &t);
+	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
+		events += t.changes[type];
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:I, s:o}",
+			 "version", CXLIRQD_VERSION,
+			 "kernel", base ? base->release : "",
+			 "mode", m->replay ? "replay" :
+				 base && base->mode == RECORD_MODE_TRACING ? "tracing" : "sysfs",
+			 "health", json_array_size(reasons) ? "degraded" : "healthy",
+			 "reasons", reasons,
+			 "started_us", (json_int_t)m->started_us,
+			 "hooks_attached", (json_int_t)t.hooks_attached,
+			 "hooks_total", (json_int_t)(t.hooks_attached + t.hooks_missing),
+			 "domains", (json_int_t)t.domains,
+			 "vectors", (json_int_t)t.vectors,
+			 "devices", (json_int_t)t.devices,
+			 "records", (json_int_t)t.records,
+			 "lost", model_lost_to_json(m->model),
+			 "snapshots", (json_int_t)t.snapshots,
+			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000),
+			 "corrections", model_corrections_to_json(m->model),
+			 "events", (json_int_t)events,
+			 "refused", model_refused_to_json(m->model));
+}
+
+int manager_print(struct manager *m, FILE *out)
+{
+	json_t *json = model_to_json(m->model);
+	int r = json ? json_dumpf(json, out, JSON_INDENT(2)) : -1;
+
+	json_decref(json);
+	return r < 0 || fputc('\n', out) == EOF || fflush(out) ? -EIO : 0;
+}
+
+int manager_print_support(struct manager *m, FILE *out)
+{
+	json_t *support = model_support_to_json(m->model), *hook;
+	struct model_totals totals;
+	size_t i;
+
+	model_totals(m->model, &totals);
+	fprintf(out, "kernel %s %s, mode %s\n", json_string_value(json_object_get(support, "kernel")),
+		json_string_value(json_object_get(support, "machine")),
+		json_string_value(json_object_get(support, "mode")));
+	json_array_foreach(json_object_get(support, "hooks"), i, hook)
+		fprintf(out, "%-3s %s%s%s\n", json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
+			json_string_value(json_object_get(hook, "hook")),
+			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
+			json_string_value(json_object_get(hook, "reason")) ?: "");
+	json_array_foreach(json_object_get(support, "features"), i, hook)
+		fprintf(out, "%-3s %s%s%s\n", json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
+			json_string_value(json_object_get(hook, "hook")),
+			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
+			json_string_value(json_object_get(hook, "reason")) ?: "");
+	json_decref(support);
+	return totals.hooks_missing != 0;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	manager_drain(m);
+	manager_resync(m);
+	return 0;
+}
+
+static int manager_arm(struct manager *m)
+{
+	uint64_t usec = m->config->snapshot_sec * 1000000ULL;
+
+	if (!usec)
+		return 0;
+	sd_event_source_set_time_relative(m->timer, usec);
+	return sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+	int r = manager_snapshot(m);
+
+	(void)source;
+	(void)usec;
+	if (r < 0)
+		log_warning("cannot read the kernel's state again: %s", strerror(-r));
+	manager_tell_lost(m);
+	manager_arm(m);
+	return 0;
+}
+
+static int manager_open_record(struct manager *m, const char *path)
+{
+	unsigned char header[TRACE_HEADER_SIZE];
+
+	m->record = fopen(path, "we");
+	trace_header(header);
+	if (!m->record || fwrite(header, sizeof(header), 1, m->record) != 1) {
+		int r = -errno;
+
+		log_error("%s: %s", path, strerror(-r));
+		return r;
+	}
+	return 0;
+}
+
+static int manager_new_varlink(struct manager *m)
+{
+	struct sink_varlink_source source = { .model = m->model,
+					      .refresh = manager_refresh,
+					      .snapshot = manager_reread,
+					      .retell = manager_retell,
+					      .status = manager_status,
+					      .userdata = m };
+
+	return sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
+}
+
+static int manager_new_sources(struct manager *m)
+{
+	int r = probe_new(m->config->ring_size, &m->probe);
+
+	if (r < 0)
+		return r;
+	if (probe_tracing(m->probe)) {
+		r = ring_new(probe_ring_fd(m->probe), manager_on_record, m, &m->ring);
+		if (r < 0)
+			return r;
+	}
+	return topology_new("/", manager_feed_topology, m, &m->topology);
+}
+
+int manager_new(const struct config *config, const char *replay, const char *record, struct manager **ret)
+{
+	struct model_limits limits = MODEL_LIMITS_DEFAULT;
+	struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->config = config;
+	m->replay = replay;
+	m->realtime_offset_ns = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME));
+	m->started_us = (int64_t)(now_ns(CLOCK_REALTIME) / 1000);
+	limits.entries[TABLE_VECTORS] = (uint32_t)config->max_vectors;
+	limits.entries[TABLE_DOMAINS] = (uint32_t)config->max_domains;
+	r = sd_event_default(&m->event);
+	if (r >= 0)
+		r = model_new(&limits, manager_on_change, m, &m->model);
+	if (r >= 0)
+		r = manager_new_varlink(m);
+	if (r >= 0 && record)
+		r = manager_open_record(m, record);
+	if (r >= 0 && !replay)
+		r = manager_new_sources(m);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		manager_free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	if (!m)
+		return NULL;
+	sd_event_source_unref(m->ring_source);
+	sd_event_source_unref(m->timer);
+	sink_varlink_free(m->varlink);
+	topology_free(m->topology);
+	ring_free(m->ring);
+	probe_free(m->probe);
+	model_free(m->model);
+	if (m->record)
+		fclose(m->record);
+	sd_event_unref(m->event);
+	free(m);
+	return NULL;
+}
+
+int manager_start(struct manager *m)
+{
+	int r = m->replay ? manager_replay(m) : manager_retell(m);
+
+	if (r < 0 && !m->replay)
+		log_error("cannot read the kernel's state: %s", strerror(-r));
+	return r;
+}
+
+static int manager_attach_sources(struct manager *m)
+{
+	int r;
+
+	if (m->ring) {
+		r = sd_event_add_io(m->event, &m->ring_source, ring_fd(m->ring), EPOLLIN, on_ring, m);
+		if (r < 0)
+			return r;
+	}
+	if (!m->replay) {
+		r = topology_attach(m->topology, m->event, NULL);
+		if (r < 0)
+			log_warning("no uevents, new devices are seen at the next snapshot only: %s",
+				    strerror(-r));
+	}
+	r = sd_event_add_time(m->event, &m->timer, CLOCK_MONOTONIC, 0, 10000000, on_timer, m);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+	return r < 0 || m->replay ? r : manager_arm(m);
+}
+
+static int manager_add_signals(struct manager *m)
+{
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r = sd_event_add_signal(m->event, NULL, SIGTERM, NULL, NULL);
+	return r < 0 ? r : sd_event_add_signal(m->event, NULL, SIGINT, NULL, NULL);
+}
+
+int manager_serve(struct manager *m)
+{
+	int r = manager_add_signals(m);
+
+	if (r >= 0)
+		r = manager_attach_sources(m);
+	if (r >= 0)
+		r = sink_varlink_listen(m->varlink, m->config->socket);
+	if (r == -EADDRINUSE)
+		log_error("%s: another daemon answers there", m->config->socket);
+	else if (r < 0)
+		log_error("cannot listen on %s: %s", m->config->socket, strerror(-r));
+	if (r < 0)
+		return r;
+	r = privilege_drop();
+	if (r < 0) {
+		log_error("cannot give up privileges: %s", strerror(-r));
+		return r;
+	}
+	malloc_trim(0); /* the kernel's type information is gone by now */
+	log_info("listening on %s", m->config->socket);
+	sd_notify(0, "READY=1");
+	r = sd_event_loop(m->event);
+	sd_notify(0, "STOPPING=1");
+	manager_drain(m);
+	return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one object that owns all stages and the loop; only it knows the order of them. */
+#ifndef CXLIRQD_MANAGER_H
+#define CXLIRQD_MANAGER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "config.h"
+
+struct manager;
+
+/*
+ * Sources: this kernel, or with @replay a record file. @record (may be NULL): a file that gets
+ * every record. @config is borrowed and outlives the manager. Negative errno; the reason was logged.
+ */
+int manager_new(const struct config *config, const char *replay, const char *record, struct manager **ret);
+struct manager *manager_free(struct manager *manager);
+
+/* Reads everything once. */
+int manager_start(struct manager *manager);
+/* Listens, drops privileges, tells systemd, and serves until SIGTERM or SIGINT. */
+int manager_serve(struct manager *manager);
+
+/* Prints the model as JSON. -EIO if that cannot be written. */
+int manager_print(struct manager *manager, FILE *out);
+/* Prints the coverage report for people; 1 if something is missing, else 0. */
+int manager_print_support(struct manager *manager, FILE *out);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the model: only domain.c, vector.c, action.c, device.c and model*.c see this. */
+#ifndef CXLIRQD_MODEL_PRIVATE_H
+#define CXLIRQD_MODEL_PRIVATE_H
+
+#include "model.h"
+
+#include <string.h>
+
+/* A managed request, known by (irq, cookie) whether or not its handler is known yet. */
+struct owner_key {
+	uint64_t cookie;
+	uint32_t irq, reserved;
+};
+
+struct owner {
+	struct owner_key key;
+	struct record_dev device;
+	UT_hash_handle hh;
+};
+
+/* irq -> device in whose sysfs directory it stands */
+struct sysfs_vector {
+	uint32_t irq;
+	char device[64];
+	UT_hash_handle hh;
+};
+
+struct name {
+	uint32_t kind, value;
+	char name[40];
+};
+
+struct hook {
+	uint32_t kind;
+	bool attached, needed;
+	char name[64];
+	char reason[128];
+};
+
+struct lost {
+	char reason[40];
+	uint64_t count;
+};
+#define MODEL_LOST_MAX 16
+
+/* Freed while a snapshot was under way: what the walk still saw of it is stale. */
+struct tombstone {
+	uint64_t key; /* irq, or a domain's key */
+	UT_hash_handle hh;
+};
+
+struct model {
+	struct model_limits limits;
+	model_change_fn change;
+	void *userdata;
+
+	struct record_base base;
+	bool has_base;
+	struct name *names;
+	uint32_t n_names;
+	struct hook *hooks;
+	uint32_t n_hooks;
+	struct lost lost[MODEL_LOST_MAX];
+	uint32_t n_lost;
+
+	struct domain *domains;
+	unsigned int next_domain_id;
+	struct vector *vectors;
+	uint32_t n_actions;
+	struct owner *owners;
+	struct device *devices;
+	struct sysfs_vector *sysfs_vectors;
+
+	uint64_t walk;  /* number of the snapshot under way or the last one */
+	bool walking;
+	bool populated; /* a first snapshot has ended: later differences are corrections */
+	struct tombstone *dead_irqs, *dead_domains;
+
+	uint64_t records, unknown_records, snapshots, snapshot_ns;
+	uint64_t changes[CHANGE_TYPE_MAX];
+	uint64_t corrections[CORRECTION_MAX];
+	uint64_t refused[TABLE_MAX];
+};
+
+/* uthash calls this instead of exit(): the entry is then not in the table. */
+void model_out_of_memory(void *entry);
+#undef uthash_nonfatal_oom
+#define uthash_nonfatal_oom(entry) model_out_of_memory(entry)
+
+/* True and counted if @n entries are as many as the table may have. */
+bool model_is_full(struct model *model, enum table table, uint32_t n);
+void model_change(struct model *model, struct change *change, const struct record_header *header);
+/* Counts a correction and tells of it. */
+void model_correct(struct model *model, enum correction kind, const struct domain *domain,
+		   const struct vector *vector, const struct record_header *header);
+void cause_from_header(struct cause *cause, const struct record_header *header);
+
+void tombstone_add(struct tombstone **table, uint64_t key);
+bool tombstone_has(struct tombstone *table, uint64_t key);
+void tombstone_remove(struct tombstone **table, uint64_t key);
+void tombstones_clear(struct tombstone **table);
+
+void domain_apply(struct model *model, const struct record_domain *r);
+void domain_walk_end(struct model *model, const struct record_snapshot *r);
+struct domain *domain_find(const struct model *model, uint64_t key);
+
+void vector_apply(struct model *model, const struct record_vector *r);
+void vector_apply_alloc(struct model *model, const struct record_range *r);
+void vector_apply_free(struct model *model, const struct record_range *r);
+void vector_apply_message(struct model *model, const struct record_message *r);
+void vector_apply_x86(struct model *model, const struct record_x86_vector *r);
+void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r);
+void vector_walk_end(struct model *model, const struct record_snapshot *r);
+/* A walk found a handler: the message it found stands. */
+void vector_settle_seen(struct vector *vector);
+struct vector *vector_find(const struct model *model, uint32_t irq);
+
+void action_apply(struct model *model, const struct record_action *r);
+void action_apply_freed(struct model *model, const struct record_action_freed *r);
+void action_apply_owner(struct model *model, const struct record_owner *r);
+/* Handlers that the snapshot under way did not see on @vector */
+void action_walk_end(struct model *model, struct vector *vector, const struct record_snapshot *r);
+void actions_free(struct model *model, struct vector *vector);
+void action_from_names(struct model *model, struct vector *vector, const char *names);
+json_t *action_to_json(const struct model *model, const struct vector *vector,
+		       const struct action *action);
+
+void device_apply(struct model *model, const struct record_device *r);
+void device_apply_gone(struct model *model, const struct record_device *r);
+void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r);
+
+/* A JSON string, null for "". Bytes that are not UTF-8 become '?'. */
+json_t *json_text(const char *text);
+
+#endif

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The model: tables of domains, interrupts and devices, and what is said about the trace itself.
+ * Each noun applies its own records (domain.c, vector.c, action.c, device.c); this file owns the
+ * tables and the course of a snapshot.
+ *
+ * Order is what makes it simple: events and snapshots come through one ring, and each record tells
+ * all of its object, so applying them in turn ends in what the kernel has. A snapshot after the
+ * first must find nothing new. What it does find is a correction, unless an event that arrives
+ * before its end explains it: the walk then merely saw the change before its record came.
+ */
+#define HASH_NONFATAL_OOM 1
+#include "model-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int model_new(const struct model_limits *limits, model_change_fn change, void *userdata,
+	      struct model **ret)
+{
+	struct model *model = calloc(1, sizeof(*model));
+
+	if (!model)
+		return -ENOMEM;
+	model->limits = *limits;
+	model->change = change;
+	model->userdata = userdata;
+	model->next_domain_id = 1;
+	model->names = calloc(limits->entries[TABLE_NAMES], sizeof(*model->names));
+	model->hooks = calloc(limits->entries[TABLE_HOOKS], sizeof(*model->hooks));
+	if (!model->names || !model->hooks) {
+		model_free(model);
+		return -ENOMEM;
+	}
+	*ret = model;
+	return 0;
+}
+
+struct model *model_free(struct model *model)
+{
+	struct domain *domain, *next_domain;
+	struct vector *vector, *next_vector;
+	struct owner *owner, *next_owner;
+	struct device *device, *next_device;
+	struct sysfs_vector *sysfs, *next_sysfs;
+
+	if (!model)
+		return NULL;
+	HASH_ITER(hh, model->domains, domain, next_domain) {
+		HASH_DEL(model->domains, domain);
+		free(domain);
+	}
+	HASH_ITER(hh, model->vectors, vector, next_vector) {
+		HASH_DEL(model->vectors, vector);
+		vector_free(vector);
+	}
+	HASH_ITER(hh, model->owners, owner, next_owner) {
+		HASH_DEL(model->owners, owner);
+		free(owner);
+	}
+	HASH_ITER(hh, model->devices, device, next_device) {
+		HASH_DEL(model->devices, device);
+		free(device);
+	}
+	HASH_ITER(hh, model->sysfs_vectors, sysfs, next_sysfs) {
+		HASH_DEL(model->sysfs_vectors, sysfs);
+		free(sysfs);
+	}
+	tombstones_clear(&model->dead_irqs);
+	tombstones_clear(&model->dead_domains);
+	free(model->names);
+	free(model->hooks);
+	free(model);
+	return NULL;
+}
+
+/* The caller looks whether its entry has a table afterwards; nothing to do here. */
+void model_out_of_memory(void *entry)
+{
+	(void)entry;
+}
+
+bool model_is_full(struct model *model, enum table table, uint32_t n)
+{
+	if (n < model->limits.entries[table])
+		return false;
+	model->refused[table]++;
+	return true;
+}
+
+void model_change(struct model *model, struct change *change, const struct record_header *header)
+{
+	change->time_ns = header->time_ns;
+	model->changes[change->type]++;
+	if (model->change)
+		model->change(change, model->userdata);
+}
+
+void model_correct(struct model *model, enum correction kind, const struct domain *domain,
+		   const struct vector *vector, const struct record_header *header)
+{
+	struct change change = { .type = CHANGE_CORRECTION,
+				 .domain = domain,
+				 .vector = vector,
+				 .reason = correction_name(kind) };
+
+	model->corrections[kind]++;
+	model_change(model, &change, header);
+}
+
+void cause_from_header(struct cause *cause, const struct record_header *header)
+{
+	*cause = (struct cause){ .valid = true,
+				 .kind = header->cause,
+				 .flags = header->flags,
+				 .pid = header->pid,
+				 .uid = header->uid };
+	memcpy(cause->comm, header->comm, sizeof(cause->comm));
+}
+
+void tombstone_add(struct tombstone **table, uint64_t key)
+{
+	struct tombstone *stone;
+
+	if (tombstone_has(*table, key))
+		return;
+	stone = calloc(1, sizeof(*stone));
+	if (!stone)
+		return;
+	stone->key = key;
+	HASH_ADD(hh, *table, key, sizeof(stone->key), stone);
+	if (!stone->hh.tbl)
+		free(stone);
+}
+
+bool tombstone_has(struct tombstone *table, uint64_t key)
+{
+	struct tombstone *stone;
+
+	HASH_FIND(hh, table, &key, sizeof(key), stone);
+	return stone;
+}
+
+void tombstone_remove(struct tombstone **table, uint64_t key)
+{
+	struct tombstone *stone;
+
+	HASH_FIND(hh, *table, &key, sizeof(key), stone);
+	if (!stone)
+		return;
+	HASH_DEL(*table, stone);
+	free(stone);
+}
+
+void tombstones_clear(struct tombstone **table)
+{
+	struct tombstone *stone, *next;
+
+	HASH_ITER(hh, *table, stone, next) {
+		HASH_DEL(*table, stone);
+		free(stone);
+	}
+}
+
+static void apply_name(struct model *model, const struct record_name *r)
+{
+	struct name *name = NULL;
+
+	for (uint32_t i = 0; i < model->n_names; i++)
+		if (model->names[i].kind == r->kind && model->names[i].value == r->value)
+			name = &model->names[i];
+	if (!name) {
+		if (model_is_full(model, TABLE_NAMES, model->n_names))
+			return;
+		name = &model->names[model->n_names++];
+	}
+	name->kind = r->kind;
+	name->value = r->value;
+	memcpy(name->name, r->name, sizeof(name->name));
+}
+
+static void apply_hook(struct model *model, const struct record_hook *r)
+{
+	struct hook *hook = NULL;
+
+	for (uint32_t i = 0; i < model->n_hooks; i++)
+		if (model->hooks[i].kind == r->kind && !strcmp(model->hooks[i].name, r->name))
+			hook = &model->hooks[i];
+	if (!hook) {
+		if (model_is_full(model, TABLE_HOOKS, model->n_hooks))
+			return;
+		hook = &model->hooks[model->n_hooks++];
+	}
+	hook->kind = r->kind;
+	hook->attached = r->attached;
+	hook->needed = r->needed;
+	memcpy(hook->name, r->name, sizeof(hook->name));
+	memcpy(hook->reason, r->reason, sizeof(hook->reason));
+}
+
+static void apply_lost(struct model *model, const struct record_lost *r)
+{
+	struct change change = { .type = CHANGE_GAP, .count = r->count, .reason = r->reason };
+	struct lost *lost = NULL;
+
+	for (uint32_t i = 0; i < model->n_lost; i++)
+		if (!strcmp(model->lost[i].reason, r->reason))
+			lost = &model->lost[i];
+	if (!lost && model->n_lost < MODEL_LOST_MAX) {
+		lost = &model->lost[model->n_lost++];
+		memcpy(lost->reason, r->reason, sizeof(lost->reason));
+	}
+	if (lost)
+		lost->count += r->count;
+	model_change(model, &change, &r->header);
+}
+
+static void apply_cpu(struct model *model, const struct record_cpu *r)
+{
+	struct change change = { .type = CHANGE_CPU, .cpu = r->cpu_number, .online = r->online };
+
+	model_change(model, &change, &r->header);
+}
+
+static void apply_snapshot(struct model *model, const struct record_snapshot *r)
+{
+	if (r->phase == RECORD_SNAPSHOT_BEGIN) {
+		model->walk++;
+		model->walking = true;
+		return;
+	}
+	if (!model->walking)
+		return;
+	vector_walk_end(model, r);
+	domain_walk_end(model, r);
+	model->walking = false;
+	tombstones_clear(&model->dead_irqs);
+	tombstones_clear(&model->dead_domains);
+	if (r->complete)
+		model->populated = true;
+	model->snapshots++;
+	model->snapshot_ns = r->duration_ns;
+}
+
+void model_apply(struct model *model, const struct event *event)
+{
+	model->records++;
+	switch (event->header->type) {
+	case RECORD_DOMAIN:
+		return domain_apply(model, event->domain);
+	case RECORD_ALLOC:
+		return vector_apply_alloc(model, event->range);
+	case RECORD_VECTOR:
+		return vector_apply(model, event->vector);
+	case RECORD_FREE:
+		return vector_apply_free(model, event->range);
+	case RECORD_ACTION:
+		return action_apply(model, event->action);
+	case RECORD_ACTION_FREED:
+		return action_apply_freed(model, event->action_freed);
+	case RECORD_OWNER:
+		return action_apply_owner(model, event->owner);
+	case RECORD_MESSAGE:
+		return vector_apply_message(model, event->message);
+	case RECORD_X86_VECTOR:
+		return vector_apply_x86(model, event->x86_vector);
+	case RECORD_CPU:
+		return apply_cpu(model, event->cpu);
+	case RECORD_BASE:
+		model->base = *event->base;
+		model->has_base = true;
+		return;
+	case RECORD_NAME:
+		return apply_name(model, event->name);
+	case RECORD_HOOK:
+		return apply_hook(model, event->hook);
+	case RECORD_DEVICE:
+		return device_apply(model, event->device);
+	case RECORD_DEVICE_GONE:
+		return device_apply_gone(model, event->device);
+	case RECORD_SYSFS_VECTOR:
+		return device_apply_sysfs_vector(model, event->sysfs_vector);
+	case RECORD_SYSFS_IRQ:
+		return vector_apply_sysfs(model, event->sysfs_irq);
+	case RECORD_SNAPSHOT:
+		return apply_snapshot(model, event->snapshot);
+	case RECORD_LOST:
+		return apply_lost(model, event->lost);
+	default:
+		model->unknown_records++;
+	}
+}
+
+const struct vector *model_vector(const struct model *model, uint32_t irq)
+{
+	return vector_find(model, irq);
+}
+
+const struct domain *model_domain(const struct model *model, uint64_t key)
+{
+	return domain_find(model, key);
+}
+
+const struct device *model_device(const struct model *model, const char *name)
+{
+	struct device *device;
+
+	HASH_FIND_STR(model->devices, name, device);
+	return device;
+}
+
+const char *model_sysfs_vector(const struct model *model, uint32_t irq)
+{
+	struct sysfs_vector *entry;
+
+	HASH_FIND(hh, model->sysfs_vectors, &irq, sizeof(irq), entry);
+	return entry ? entry->device : NULL;
+}
+
+bool model_knows_device(const struct model *model, const char *name)
+{
+	const struct vector *vector;
+
+	if (model_device(model, name))
+		return true;
+	for (vector = model->vectors; vector; vector = vector->hh.next) {
+		if (!strcmp(vector->provider.name, name))
+			return true;
+		for (const struct action *a = vector->actions; a; a = a->next)
+			if (!strcmp(a->device.name, name))
+				return true;
+	}
+	return false;
+}
+
+static int by_irq(const struct vector *a, const struct vector *b)
+{
+	return (a->irq > b->irq) - (a->irq < b->irq);
+}
+
+static int by_id(const struct domain *a, const struct domain *b)
+{
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+static int by_name(const struct device *a, const struct device *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+/* Sorting reorders the list that runs through a table, nothing that a reader could tell. */
+const struct vector *model_vectors(const struct model *model)
+{
+	struct model *m = (struct model *)model;
+
+	HASH_SORT(m->vectors, by_irq);
+	return m->vectors;
+}
+
+const struct domain *model_domains(const struct model *model)
+{
+	struct model *m = (struct model *)model;
+
+	HASH_SORT(m->domains, by_id);
+	return m->domains;
+}
+
+const struct device *model_devices(const struct model *model)
+{
+	struct model *m = (struct model *)model;
+
+	HASH_SORT(m->devices, by_name);
+	return m->devices;
+}
+
+const char *model_name(const struct model *model, enum record_name_kind kind, uint32_t value)
+{
+	for (uint32_t i = 0; i < model->n_names; i++)
+		if (model->names[i].kind == kind && model->names[i].value == value)
+			return model->names[i].name;
+	return NULL;
+}
+
+void model_totals(const struct model *model, struct model_totals *ret)
+{
+	*ret = (struct model_totals){ .domains = HASH_COUNT(model->domains),
+				      .vectors = HASH_COUNT(model->vectors),
+				      .devices = HASH_COUNT(model->devices),
+				      .records = model->records,
+				      .unknown_records = model->unknown_records,
+				      .snapshots = model->snapshots,
+				      .snapshot_ns = model->snapshot_ns };
+	memcpy(ret->changes, model->changes, sizeof(ret->changes));
+	memcpy(ret->corrections, model->corrections, sizeof(ret->corrections));
+	memcpy(ret->refused, model->refused, sizeof(ret->refused));
+	for (uint32_t i = 0; i < model->n_hooks; i++) {
+		ret->hooks_attached += model->hooks[i].attached;
+		ret->hooks_missing += model->hooks[i].needed && !model->hooks[i].attached;
+	}
+}
+
+const char *correction_name(enum correction correction)
+{
+	static const char *const names[] = {
+		[CORRECTION_DOMAIN_APPEARED] = "domain-appeared",
+		[CORRECTION_DOMAIN_VANISHED] = "domain-vanished",
+		[CORRECTION_VECTOR_APPEARED] = "vector-appeared",
+		[CORRECTION_VECTOR_VANISHED] = "vector-vanished",
+		[CORRECTION_MESSAGE] = "message",
+		[CORRECTION_AFFINITY] = "affinity",
+		[CORRECTION_HANDLER_APPEARED] = "handler-appeared",
+		[CORRECTION_HANDLER_VANISHED] = "handler-vanished",
+	};
+	_Static_assert(sizeof(names) / sizeof(*names) == CORRECTION_MAX, "a kind has no name");
+
+	return names[correction];
+}
+
+const struct record_base *model_base(const struct model *model)
+{
+	return model->has_base ? &model->base : NULL;
+}
+
+bool model_has_snapshot(const struct model *model)
+{
+	return model->populated;
+}
+
+int64_t model_time_us(const struct model *model, uint64_t time_ns)
+{
+	return ((int64_t)time_ns + model->base.realtime_offset_ns) / 1000;
+}

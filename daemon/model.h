@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state of this host's interrupts, made from records alone: the same records give the same
+ * model, on any machine. Time comes with the records. Non-logging.
+ */
+#ifndef CXLIRQD_MODEL_H
+#define CXLIRQD_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "change.h"
+#include "device.h"
+#include "domain.h"
+#include "event.h"
+#include "vector.h"
+
+/* Differences that a later snapshot found between model and kernel, by kind */
+enum correction {
+	CORRECTION_DOMAIN_APPEARED,
+	CORRECTION_DOMAIN_VANISHED,
+	CORRECTION_VECTOR_APPEARED,
+	CORRECTION_VECTOR_VANISHED,
+	CORRECTION_MESSAGE,
+	CORRECTION_AFFINITY,
+	CORRECTION_HANDLER_APPEARED,
+	CORRECTION_HANDLER_VANISHED,
+	CORRECTION_MAX
+};
+
+/* Tables that input can grow, each with a limit; what it refused is counted. */
+enum table {
+	TABLE_DOMAINS,
+	TABLE_VECTORS,
+	TABLE_ACTIONS,
+	TABLE_OWNERS,
+	TABLE_DEVICES,
+	TABLE_SYSFS,
+	TABLE_HOOKS,
+	TABLE_NAMES,
+	TABLE_MAX
+};
+
+struct model_limits {
+	uint32_t entries[TABLE_MAX];
+};
+#define MODEL_LIMITS_DEFAULT                                                                       \
+	((struct model_limits){ { 65536, 262144, 524288, 524288, 65536, 262144, 256, 256 } })
+
+typedef void (*model_change_fn)(const struct change *change, void *userdata);
+
+/* @change may be NULL. @ret is the caller's, freed with model_free(). -ENOMEM. */
+int model_new(const struct model_limits *limits, model_change_fn change, void *userdata,
+	      struct model **ret);
+struct model *model_free(struct model *model);
+
+/*
+ * Applies one sound record; calls the change function for each change. Never fails: what cannot be
+ * kept (limit, memory) is counted by table.
+ */
+void model_apply(struct model *model, const struct event *event);
+
+/* Borrowed, NULL = not there. */
+const struct vector *model_vector(const struct model *model, uint32_t irq);
+const struct domain *model_domain(const struct model *model, uint64_t key);
+const struct device *model_device(const struct model *model, const char *name);
+/* The device whose sysfs directory shows the interrupt, or NULL. */
+const char *model_sysfs_vector(const struct model *model, uint32_t irq);
+
+/* Whether any device, vector or handler goes by this name. */
+bool model_knows_device(const struct model *model, const char *name);
+
+/* In the order of irq, id, name. */
+const struct vector *model_vectors(const struct model *model);
+const struct domain *model_domains(const struct model *model);
+const struct device *model_devices(const struct model *model);
+
+/* Name of an enumerator of the traced kernel, NULL = unknown */
+const char *model_name(const struct model *model, enum record_name_kind kind, uint32_t value);
+
+struct model_totals {
+	uint32_t domains, vectors, devices;
+	uint64_t records, unknown_records, snapshots, snapshot_ns;
+	uint64_t changes[CHANGE_TYPE_MAX];
+	uint64_t corrections[CORRECTION_MAX];
+	uint64_t refused[TABLE_MAX];
+	uint32_t hooks_attached, hooks_missing; /* missing: needed and not attached */
+};
+void model_totals(const struct model *model, struct model_totals *ret);
+
+const char *correction_name(enum correction correction);
+
+/* From the trace's own description; NULL before it came. */
+const struct record_base *model_base(const struct model *model);
+bool model_has_snapshot(const struct model *model);
+
+/* Microseconds since the epoch */
+int64_t model_time_us(const struct model *model, uint64_t time_ns);
+
+/* JSON, new references, NULL without memory. Arrays are in the order of id, irq, name. */
+json_t *model_domains_to_json(const struct model *model);
+json_t *model_vectors_to_json(const struct model *model, const char *device, const uint32_t *irq);
+json_t *model_support_to_json(const struct model *model);
+json_t *model_lost_to_json(const struct model *model);
+json_t *model_corrections_to_json(const struct model *model);
+json_t *model_refused_to_json(const struct model *model);
+/* All of it: the object that `snapshot --json` and --once print. */
+json_t *model_to_json(const struct model *model);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The socket: answers from the model, a stream of events, a stream of raw records. */
+#ifndef CXLIRQD_SINK_VARLINK_H
+#define CXLIRQD_SINK_VARLINK_H
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#include "change.h"
+#include "model.h"
+
+struct sink_varlink;
+
+/* What the socket needs of its owner; all outlive the sink. */
+struct sink_varlink_source {
+	const struct model *model;
+	/* Bring counts up to date before an answer; cheap when called often. */
+	void (*refresh)(void *userdata);
+	/* Read all of the kernel's state again. */
+	int (*snapshot)(void *userdata);
+	/* Tell everything from the start once more, as records, for a new trace. */
+	int (*retell)(void *userdata);
+	/* The object of GetStatus; new reference */
+	json_t *(*status)(void *userdata);
+	void *userdata;
+};
+
+/* @backlog: events kept for clients that come later. Negative errno. */
+int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, size_t backlog,
+		     struct sink_varlink **ret);
+struct sink_varlink *sink_varlink_free(struct sink_varlink *sink);
+
+/* -EADDRINUSE: another daemon answers there. */
+int sink_varlink_listen(struct sink_varlink *sink, const char *path);
+
+void sink_varlink_change(struct sink_varlink *sink, const struct change *change);
+/* Raw records for those who trace; sent on when a batch ends. */
+void sink_varlink_record(struct sink_varlink *sink, const struct record_header *record);
+void sink_varlink_batch_end(struct sink_varlink *sink);
+
+/* Readers dropped because they were too slow */
+uint64_t sink_varlink_dropped(const struct sink_varlink *sink);
+
+#endif

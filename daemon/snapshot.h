@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs the snapshot walk in pieces that fit into the ring. */
+#ifndef CXLIRQD_SNAPSHOT_H
+#define CXLIRQD_SNAPSHOT_H
+
+#include <stdbool.h>
+
+/*
+ * @program_fd: the snapshot program. @drain is called between pieces and takes everything out of
+ * the ring. Returns 0 and whether all of the kernel's state was seen (no missing root, no list
+ * that broke off), or a negative errno if the program cannot be run.
+ */
+int snapshot_run(int program_fd, void (*drain)(void *userdata), void *userdata, bool *ret_complete);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What topology.c (devices) and topology-irq.c (interrupts) share; no other file includes it.
+ */
+#ifndef CXLIRQD_TOPOLOGY_STATE_H
+#define CXLIRQD_TOPOLOGY_STATE_H
+
+#include <stdbool.h>
+
+#include "topology.h"
+
+struct topology {
+	int root_fd;
+	topology_emit_fn emit;
+	void *userdata;
+	int emit_error;		/* of this read; ends it */
+	struct topology_counters counters;
+
+	struct topology_known *known;	/* the devices told */
+	uint64_t generation;
+	struct pci_class *pci_class;
+
+	struct uevent_monitor *monitor;
+	sd_event *event;
+	topology_settled_fn settled;
+};
+
+struct topology_bus {
+	const char *name;
+	const char *vectors;	/* the directory in a device's own that lists its interrupts */
+	bool provider;		/* it lists what the device provides, not what it uses */
+	bool vectors_only;	/* a device without it is of no interest */
+};
+
+/* Ends with a NULL name. */
+extern const struct topology_bus topology_buses[];
+
+/* All records pass here, so that no read mistakes the emitter's error for its own. */
+int topology_tell(struct topology *t, const struct record_header *record);
+
+struct record_header topology_header(enum record_type type, size_t size, uint64_t now_ns);
+
+/* Fills a record's field; what is too long is cut, but not inside a UTF-8 character. */
+void topology_set_field(struct topology *t, char *field, size_t size, const char *text);
+#define FIELD_SET(t, field, text)	topology_set_field(t, field, sizeof(field), text)
+
+typedef int (*topology_vector_fn)(struct topology *t, const char *device, uint32_t irq,
+				  void *argument);
+
+/* Calls @callback for each interrupt that the device @name, open at @device_fd, lists. */
+int topology_list_vectors(struct topology *t, const struct topology_bus *bus, int device_fd,
+			  const char *name, topology_vector_fn callback, void *argument);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The third witness: what sysfs and procfs say about devices and interrupts, told as records
+ * (cxlirqd/record.h), so that a recorded trace replays without the machine it comes from.
+ *
+ * The vectors of a device follow its RECORD_DEVICE at once: each RECORD_DEVICE starts the list of
+ * that device's RECORD_SYSFS_VECTOR anew, and a vector that is not repeated has no entry any more.
+ *
+ * All functions return 0 or a negative errno. None of them logs. Time comes from the caller; only
+ * what uevents start takes it from the event loop.
+ */
+#ifndef CXLIRQD_TOPOLOGY_H
+#define CXLIRQD_TOPOLOGY_H
+
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "cxlirqd/cleanup.h"
+#include "cxlirqd/record.h"
+
+/* Devices kept in mind, to tell which have gone; more are counted and not told. */
+#define TOPOLOGY_DEVICES_MAX	16384U
+/* Interrupts whose provider topology_read_irqs() looks up; more are told without one. */
+#define TOPOLOGY_IRQS_MAX	65536U
+
+struct topology;
+
+/* Takes one record, valid during the call. A negative return ends the read, which returns it. */
+typedef int (*topology_emit_fn)(const struct record_header *record, void *userdata);
+
+/* A burst of uevents has been read. @userdata is the emitter's. */
+typedef void (*topology_settled_fn)(void *userdata);
+
+struct topology_counters {
+	uint64_t devices_refused;	/* TOPOLOGY_DEVICES_MAX */
+	uint64_t irqs_refused;		/* TOPOLOGY_IRQS_MAX */
+	uint64_t truncated;		/* names and lists longer than their field */
+	uint64_t reads_failed;		/* of those that uevents started */
+	uint64_t uevents;		/* of the buses read here */
+	uint64_t uevents_lost;		/* times that some were dropped; then all is read again */
+};
+
+/* @root: "/", or where a tree with sys/ and proc/ lies. */
+int topology_new(const char *root, topology_emit_fn emit, void *userdata, struct topology **ret);
+
+/* NULL will do. Returns NULL. */
+struct topology *topology_free(struct topology *t);
+DEFINE_CLEANUP(struct topology *, topology_free);
+
+/*
+ * Tells every device, each with its vectors, and which of those told before are gone (their name
+ * and bus only). When a part cannot be read the rest is told, nothing of that part counts as
+ * gone, and the first error is returned.
+ */
+int topology_read(struct topology *t, uint64_t now_ns);
+
+/* The same for the one device at @devpath, "/devices/pci0000:00/0000:00:01.0". */
+int topology_read_device(struct topology *t, const char *devpath, uint64_t now_ns);
+
+/* Tells each interrupt as RECORD_SYSFS_IRQ: for hosts that refuse tracing. */
+int topology_read_irqs(struct topology *t, uint64_t now_ns);
+
+/*
+ * From now on reads devices as the kernel announces that they changed, in bursts. @settled may be
+ * NULL. On an error (no netlink here, say) everything else still works.
+ */
+int topology_attach(struct topology *t, sd_event *event, topology_settled_fn settled);
+
+struct topology_counters topology_counters(const struct topology *t);
+
+#endif

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Interrupts. A record tells all of one as it is; what this file adds is time: which message stood
+ * before, who asked for a move that comes later, and what is only a step on the way.
+ *
+ * Messages pass through values that nobody was told: a placeholder at allocation, zeros at
+ * deactivation, a first write at start-up, two writes where a function cannot be masked. So a
+ * write only marks a vector unsettled; the record that ends the operation (request, affinity
+ * applied) settles it, and only then old and new are compared.
+ */
+#define HASH_NONFATAL_OOM 1
+#include "model-private.h"
+
+#include <stdlib.h>
+
+struct vector *vector_free(struct vector *vector)
+{
+	if (!vector)
+		return NULL;
+	while (vector->actions) {
+		struct action *next = vector->actions->next;
+
+		free(vector->actions);
+		vector->actions = next;
+	}
+	free(vector->masks);
+	free(vector->affinity_text);
+	free(vector->effective_text);
+	free(vector);
+	return NULL;
+}
+
+struct vector *vector_find(const struct model *model, uint32_t irq)
+{
+	struct vector *vector;
+
+	HASH_FIND(hh, model->vectors, &irq, sizeof(irq), vector);
+	return vector;
+}
+
+unsigned int vector_n_actions(const struct vector *vector)
+{
+	unsigned int n = 0;
+
+	for (const struct action *a = vector->actions; a; a = a->next)
+		n++;
+	return n;
+}
+
+static struct vector *vector_add(struct model *model, uint32_t irq)
+{
+	struct vector *vector;
+
+	if (model_is_full(model, TABLE_VECTORS, HASH_COUNT(model->vectors)))
+		return NULL;
+	vector = calloc(1, sizeof(*vector));
+	if (vector) {
+		vector->irq = irq;
+		vector->x86_vector = vector->x86_cpu = -1;
+		HASH_ADD(hh, model->vectors, irq, sizeof(vector->irq), vector);
+	}
+	if (!vector || !vector->hh.tbl) {
+		model->refused[TABLE_VECTORS]++;
+		return vector_free(vector);
+	}
+	return vector;
+}
+
+static void vector_drop(struct model *model, struct vector *vector)
+{
+	actions_free(model, vector);
+	HASH_DEL(model->vectors, vector);
+	vector_free(vector);
+}
+
+static void vector_remove(struct model *model, struct vector *vector, const struct record_header *header)
+{
+	struct change change = { .type = CHANGE_VECTOR_FREED, .vector = vector };
+
+	if (!vector->bare)
+		model_change(model, &change, header);
+	vector_drop(model, vector);
+}
+
+static bool msg_equal(const struct record_msg *a, const struct record_msg *b)
+{
+	return a->address_lo == b->address_lo && a->address_hi == b->address_hi && a->data == b->data;
+}
+
+static bool msg_is_zero(const struct record_msg *m)
+{
+	return !m->address_lo && !m->address_hi && !m->data;
+}
+
+/* One message serves all vectors of a multi-MSI block: the hardware adds the number to the data. */
+static struct record_msg msg_of(const struct record_msg *base, uint32_t base_irq, uint32_t irq)
+{
+	struct record_msg own = *base;
+
+	if (base_irq && irq > base_irq && !msg_is_zero(base))
+		own.data += irq - base_irq;
+	return own;
+}
+
+static void count_affinity_change(struct model *model, struct vector *vector)
+{
+	vector->affinity_changes++;
+	for (uint32_t i = 0; i < vector->n_levels && i < 2; i++) {
+		struct domain *domain = domain_find(model, vector->levels[i].domain);
+
+		if (!domain)
+			continue;
+		domain->affinity_changes++;
+		domain->affinity_vectors += vector->affinity_changes == 1;
+	}
+}
+
+static void count_message_change(struct model *model, struct vector *vector)
+{
+	vector->message_changes++;
+	for (uint32_t i = 0; i < vector->n_levels && i < 2; i++) {
+		struct domain *domain = domain_find(model, vector->levels[i].domain);
+
+		if (domain)
+			domain->message_changes++;
+	}
+}
+
+/* An operation has ended: what stands now is what the hardware was told. */
+static void vector_settle(struct model *model, struct vector *vector, const struct record_header *header)
+{
+	struct change change = { .type = CHANGE_MESSAGE, .vector = vector };
+	struct cause cause;
+
+	if (!vector->message_known || !vector->actions) {
+		vector->settled_known = false;
+		vector->unsettled = false;
+		return;
+	}
+	if (vector->settled_known && !msg_equal(&vector->settled, &vector->message) &&
+	    !msg_is_zero(&vector->message)) {
+		count_message_change(model, vector);
+		change.old_message = vector->settled;
+		change.new_message = vector->message;
+		if (!vector->message_cause.valid) {
+			cause_from_header(&cause, header);
+			change.cause = &cause;
+		} else {
+			change.cause = &vector->message_cause;
+		}
+		vector->settled = vector->message;
+		model_change(model, &change, header);
+	} else if (vector->settled_known && vector->unsettled) {
+		vector->message_rewrites++;
+	}
+	vector->settled = vector->message;
+	vector->settled_known = !msg_is_zero(&vector->message);
+	vector->unsettled = false;
+	vector->message_cause.valid = false;
+}
+
+void vector_settle_seen(struct vector *vector)
+{
+	if (vector->settled_known || vector->unsettled || !vector->message_known)
+		return;
+	vector->settled = vector->message;
+	vector->settled_known = !msg_is_zero(&vector->message);
+}
+
+static bool mask_equal(const struct vector *vector, const struct record_vector *r, enum record_mask which)
+{
+	if (!vector->masks || vector->mask_words != r->mask_words)
+		return false;
+	return !memcmp(vector->masks + (size_t)which * vector->mask_words,
+		       r->masks + (size_t)which * r->mask_words, r->mask_words * sizeof(uint64_t));
+}
+
+static bool masks_store(struct vector *vector, const struct record_vector *r)
+{
+	size_t size = (size_t)RECORD_MASKS * r->mask_words * sizeof(uint64_t);
+
+	if (!vector->masks || vector->mask_words != r->mask_words) {
+		uint64_t *masks = realloc(vector->masks, size ?: 1);
+
+		if (!masks)
+			return false;
+		vector->masks = masks;
+		vector->mask_words = r->mask_words;
+	}
+	memcpy(vector->masks, r->masks, size);
+	return true;
+}
+
+const uint64_t *vector_affinity(const struct vector *vector)
+{
+	enum record_mask which = vector->state & VECTOR_STATE_AFFINITY_PENDING ?
+					 RECORD_MASK_PENDING : RECORD_MASK_AFFINITY;
+
+	return vector->masks ? vector->masks + (size_t)which * vector->mask_words : NULL;
+}
+
+/*
+ * Compares the record's masks with the model's, stores them, and tells of a change. A request that
+ * stays pending is one change, its arrival at the hardware another; both have the cause of the
+ * request: the interrupt's own context is whoever was running there.
+ */
+static void vector_affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r)
+{
+	bool pending = r->state & VECTOR_STATE_AFFINITY_PENDING;
+	size_t size = (size_t)RECORD_MASKS * vector->mask_words * sizeof(uint64_t);
+	struct change change = { .type = CHANGE_AFFINITY, .vector = vector, .pending = pending };
+	uint64_t *old = NULL;
+	bool differs, was_pending = vector->state & VECTOR_STATE_AFFINITY_PENDING;
+	struct cause cause;
+
+	differs = pending ? !was_pending || !mask_equal(vector, r, RECORD_MASK_PENDING) :
+			    !mask_equal(vector, r, RECORD_MASK_AFFINITY) ||
+				    !mask_equal(vector, r, RECORD_MASK_EFFECTIVE);
+	cause_from_header(&cause, &r->header);
+	if (!pending && vector->pending.valid) {
+		cause = vector->pending;
+		vector->pending.valid = false;
+	}
+	if (differs && vector->masks && vector->mask_words == r->mask_words && vector->actions) {
+		old = malloc(size ?: 1);
+		if (old)
+			memcpy(old, vector->masks, size);
+	}
+	if (differs && pending)
+		vector->pending = cause;
+	if (!masks_store(vector, r)) {
+		free(old);
+		return;
+	}
+	vector->state = r->state;
+	if (old) {
+		change.cause = &cause;
+		change.old_mask = old + (was_pending && pending ? RECORD_MASK_PENDING : RECORD_MASK_AFFINITY) *
+						(size_t)vector->mask_words;
+		change.old_effective = old + RECORD_MASK_EFFECTIVE * (size_t)vector->mask_words;
+		if (!pending)
+			count_affinity_change(model, vector);
+		model_change(model, &change, &r->header);
+	}
+	free(old);
+}
+
+/* Everything but message and masks, which have a history */
+static void vector_fill(struct model *model, struct vector *vector, const struct record_vector *r)
+{
+	vector->key = r->key;
+	vector->n_levels = r->n_levels;
+	memcpy(vector->levels, r->levels, sizeof(vector->levels));
+	if (r->interrupts > vector->interrupts || r->reason == RECORD_REASON_SNAPSHOT)
+		vector->interrupts = r->interrupts;
+	vector->msi_type = r->msi_type;
+	vector->msi_index = r->msi_index;
+	vector->msi_irq = r->msi_irq;
+	vector->msi_count = r->msi_count;
+	/* an index counts from the first of a multi-MSI block */
+	if (r->msi_irq && r->irq > r->msi_irq && r->irq - r->msi_irq < r->msi_count)
+		vector->msi_index += r->irq - r->msi_irq;
+	vector->provider = r->provider;
+	vector->x86_vector = r->x86_vector;
+	vector->x86_cpu = r->x86_cpu;
+	for (uint32_t i = 0; i < r->n_levels; i++) {
+		struct domain *domain = r->levels[i].domain ? domain_find(model, r->levels[i].domain) : NULL;
+
+		if (domain)
+			memcpy(domain->chip, r->levels[i].chip, sizeof(domain->chip));
+	}
+}
+
+static bool is_pci_message(const struct record_vector *r)
+{
+	return r->msi_type == RECORD_MSI_PCI_MSI || r->msi_type == RECORD_MSI_PCI_MSIX;
+}
+
+/* Only PCI's write function keeps the message in the descriptor. */
+static void vector_message_fill(struct vector *vector, const struct record_vector *r)
+{
+	if (!is_pci_message(r))
+		return;
+	vector->message = msg_of(&r->message, r->msi_irq, r->irq);
+	vector->message_known = true;
+}
+
+static uint32_t vector_differences(const struct vector *vector, const struct record_vector *r)
+{
+	struct record_msg message = msg_of(&r->message, r->msi_irq, r->irq);
+	uint32_t bits = 0;
+
+	if (is_pci_message(r) && vector->message_known && !msg_equal(&vector->message, &message))
+		bits |= 1U << CORRECTION_MESSAGE;
+	if (vector->masks && (!mask_equal(vector, r, RECORD_MASK_AFFINITY) ||
+			      !mask_equal(vector, r, RECORD_MASK_EFFECTIVE)))
+		bits |= 1U << CORRECTION_AFFINITY;
+	return bits;
+}
+
+/* What a walk sees: the truth, and a correction if no event explains it before the walk ends */
+static void vector_apply_snapshot(struct model *model, const struct record_vector *r)
+{
+	struct vector *vector = vector_find(model, r->irq);
+	bool was_bare;
+
+	if (tombstone_has(model->dead_irqs, r->irq))
+		return;
+	if (vector && !vector->bare && vector->key != r->key) {
+		vector_remove(model, vector, &r->header);
+		vector = NULL;
+	}
+	if (!vector) {
+		vector = vector_add(model, r->irq);
+		if (!vector)
+			return;
+		if (model->populated) {
+			vector->origin = ORIGIN_DYNAMIC;
+			vector->corrected = 1U << CORRECTION_VECTOR_APPEARED;
+		}
+		vector->bare = true;
+	}
+	was_bare = vector->bare;
+	if (!was_bare && model->populated)
+		vector->corrected |= vector_differences(vector, r);
+	vector->bare = false;
+	vector_fill(model, vector, r);
+	vector_message_fill(vector, r);
+	if (masks_store(vector, r))
+		vector->state = r->state;
+	vector->walk = model->walk;
+	if (!vector->unsettled)
+		vector_settle(model, vector, &r->header);
+}
+
+static void vector_allocated(struct model *model, struct vector *vector, const struct record_vector *r)
+{
+	struct change change = { .type = CHANGE_VECTOR_ALLOCATED, .vector = vector };
+
+	vector->bare = false;
+	vector->origin = r->header.cause == RECORD_CAUSE_PROBE ? ORIGIN_PROBE : ORIGIN_DYNAMIC;
+	vector_fill(model, vector, r);
+	vector_message_fill(vector, r);
+	if (masks_store(vector, r))
+		vector->state = r->state;
+	model_change(model, &change, &r->header);
+}
+
+static void vector_refused(struct model *model, struct vector *vector, const struct record_vector *r)
+{
+	struct change change = { .type = CHANGE_DEMAND, .vector = vector, .error = -r->error };
+
+	model_change(model, &change, &r->header);
+}
+
+void vector_apply(struct model *model, const struct record_vector *r)
+{
+	struct vector *vector;
+
+	if (r->reason == RECORD_REASON_SNAPSHOT)
+		return vector_apply_snapshot(model, r);
+
+	vector = vector_find(model, r->irq);
+	if (vector && !vector->bare && r->reason == RECORD_REASON_ALLOCATED && vector->key != r->key) {
+		/* its release was missed */
+		vector_remove(model, vector, &r->header);
+		vector = NULL;
+	}
+	if (!vector) {
+		vector = vector_add(model, r->irq);
+		if (!vector)
+			return;
+		vector->bare = true;
+	}
+	tombstone_remove(&model->dead_irqs, r->irq);
+	vector->walk = model->walk;
+	vector->corrected = 0;
+	if (vector->bare) {
+		vector_allocated(model, vector, r);
+		if (r->reason == RECORD_REASON_ALLOCATED)
+			return;
+	}
+	vector_fill(model, vector, r);
+	if (r->reason == RECORD_REASON_REQUESTED && r->error)
+		vector_refused(model, vector, r);
+	if (!r->error) {
+		if (r->reason == RECORD_REASON_AFFINITY_REQUESTED || r->reason == RECORD_REASON_AFFINITY_APPLIED)
+			vector_affinity_apply(model, vector, r);
+		else if (masks_store(vector, r))
+			vector->state = r->state;
+	}
+	vector_message_fill(vector, r);
+	/* the message of a move that still waits has not been written yet */
+	if (r->reason == RECORD_REASON_REQUESTED || r->reason == RECORD_REASON_AFFINITY_APPLIED)
+		vector_settle(model, vector, &r->header);
+}
+
+void vector_apply_alloc(struct model *model, const struct record_range *r)
+{
+	for (uint32_t i = 0; i < r->count; i++) {
+		uint32_t irq = r->irq + i;
+		struct vector *vector = vector_find(model, irq);
+
+		tombstone_remove(&model->dead_irqs, irq);
+		/* seen by the walk already, or its release was missed and the walk will tell */
+		if (vector) {
+			vector->corrected &= ~(1U << CORRECTION_VECTOR_APPEARED);
+			continue;
+		}
+		vector = vector_add(model, irq);
+		if (!vector)
+			continue;
+		vector->bare = true;
+		vector->walk = model->walk;
+	}
+}
+
+void vector_apply_free(struct model *model, const struct record_range *r)
+{
+	for (uint32_t i = 0; i < r->count; i++) {
+		struct vector *vector = vector_find(model, r->irq + i);
+
+		if (model->walking)
+			tombstone_add(&model->dead_irqs, r->irq + i);
+		if (vector)
+			vector_remove(model, vector, &r->header);
+	}
+}
+
+void vector_apply_message(struct model *model, const struct record_message *r)
+{
+	for (uint32_t i = 0; i < r->count; i++) {
+		struct vector *vector = vector_find(model, r->irq + i);
+		bool pending = r->state & VECTOR_STATE_AFFINITY_PENDING;
+
+		if (!vector)
+			continue;
+		vector->corrected &= ~(1U << CORRECTION_MESSAGE);
+		vector->message = msg_of(&r->new_message, r->irq, r->irq + i);
+		vector->message_known = true;
+		if (msg_is_zero(&r->new_message)) {
+			vector->settled_known = false;
+			continue;
+		}
+		vector->unsettled = vector->actions;
+		if (vector->pending.valid && !pending)
+			vector->message_cause = vector->pending;
+		else
+			cause_from_header(&vector->message_cause, &r->header);
+	}
+}
+
+void vector_apply_x86(struct model *model, const struct record_x86_vector *r)
+{
+	struct vector *vector = vector_find(model, r->irq);
+
+	if (!vector)
+		return;
+	vector->x86_vector = r->vector;
+	vector->x86_cpu = r->cpu;
+}
+
+static void text_store(char **text, const char *value)
+{
+	char *copy = *value ? strdup(value) : NULL;
+
+	free(*text);
+	*text = copy;
+}
+
+void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
+{
+	struct vector *vector = vector_find(model, r->irq);
+
+	if (!vector)
+		vector = vector_add(model, r->irq);
+	if (!vector)
+		return;
+	vector->interrupts = r->interrupts;
+	vector->n_levels = 1;
+	vector->levels[0].hwirq = r->hwirq;
+	memcpy(vector->levels[0].chip, r->chip, sizeof(vector->levels[0].chip));
+	memcpy(vector->provider.name, r->device, sizeof(vector->provider.name));
+	text_store(&vector->affinity_text, r->affinity);
+	text_store(&vector->effective_text, r->effective_affinity);
+	action_from_names(model, vector, r->actions);
+	vector->walk = model->walk;
+}
+
+void vector_walk_end(struct model *model, const struct record_snapshot *r)
+{
+	struct vector *vector, *next;
+
+	HASH_ITER(hh, model->vectors, vector, next) {
+		for (enum correction kind = 0; kind < CORRECTION_MAX; kind++)
+			if (vector->corrected & 1U << kind)
+				model_correct(model, kind, NULL, vector, &r->header);
+		vector->corrected = 0;
+		if (!r->complete)
+			continue;
+		if (vector->walk == model->walk) {
+			action_walk_end(model, vector, r);
+			continue;
+		}
+		if (!vector->bare && model->base.mode == RECORD_MODE_TRACING)
+			model_correct(model, CORRECTION_VECTOR_VANISHED, NULL, vector, &r->header);
+		vector_remove(model, vector, &r->header);
+	}
+}

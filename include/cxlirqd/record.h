@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ring ABI: what the BPF programs tell the daemon, and what the daemon's own sources (sysfs,
+ * its view of the kernel) add, in one format. A record file is a sequence of these records, so a
+ * trace holds all that the model is made from.
+ *
+ * Fields have fixed width, strings are NUL-terminated inside fixed arrays. A key is a kernel
+ * address after a keyed permutation (bpf/emit.bpf.h): equal keys mean equal addresses, and an
+ * address cannot be had back from it. No kernel pointer leaves the kernel.
+ *
+ * Every record is a multiple of eight bytes long. A reader takes header.size as the length; it
+ * may grow in later versions, fields are only added at the end of a type.
+ */
+#ifndef CXLIRQD_RECORD_H
+#define CXLIRQD_RECORD_H
+
+#include <linux/types.h>
+
+#define RECORD_VERSION 1
+#define RECORD_SIZE_MAX 8192
+
+#define RECORD_FILE_MAGIC "CXLIRQ\r\n"
+
+enum record_type {
+	/* from BPF */
+	RECORD_DOMAIN = 1,     /* struct record_domain */
+	RECORD_ALLOC,          /* struct record_range: descriptors allocated, nothing known yet */
+	RECORD_VECTOR,         /* struct record_vector */
+	RECORD_FREE,           /* struct record_range */
+	RECORD_ACTION,         /* struct record_action */
+	RECORD_ACTION_FREED,   /* struct record_action_freed */
+	RECORD_OWNER,          /* struct record_owner */
+	RECORD_MESSAGE,        /* struct record_message */
+	RECORD_X86_VECTOR,     /* struct record_x86_vector */
+	RECORD_CPU,            /* struct record_cpu */
+	/* from the daemon */
+	RECORD_BASE = 32,      /* struct record_base: opens each trace */
+	RECORD_NAME,           /* struct record_name: one enumerator of this kernel */
+	RECORD_HOOK,           /* struct record_hook: one line of the coverage report */
+	RECORD_DEVICE,         /* struct record_device: a device as sysfs shows it */
+	RECORD_DEVICE_GONE,    /* struct record_device */
+	RECORD_SYSFS_VECTOR,   /* struct record_sysfs_vector: an entry of msi_irqs/ or irqs/ */
+	RECORD_SYSFS_IRQ,      /* struct record_sysfs_irq: where tracing is refused */
+	RECORD_SNAPSHOT,       /* struct record_snapshot: begin and end of a walk */
+	RECORD_LOST,           /* struct record_lost */
+	RECORD_TYPE_MAX
+};
+
+/* What makes the kernel do this: the enclosing call of the current task. */
+enum record_cause {
+	RECORD_CAUSE_NONE,
+	RECORD_CAUSE_AFFINITY_WRITE,  /* a write to /proc/irq/N/smp_affinity(_list) */
+	RECORD_CAUSE_AFFINITY_HINT,   /* a driver's affinity hint */
+	RECORD_CAUSE_CPU_HOTPLUG,
+	RECORD_CAUSE_REQUEST,         /* a handler being requested: the interrupt starts up */
+	RECORD_CAUSE_FREE,            /* a handler being freed: the interrupt shuts down */
+	RECORD_CAUSE_PROBE,           /* a driver's probe */
+	RECORD_CAUSE_MAX
+};
+
+#define RECORD_F_KTHREAD 1 /* the current task is a kernel thread */
+
+struct record_header {
+	__u16 type;
+	__u16 version;
+	__u32 size;    /* bytes, this header included */
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 pid, tid, uid, cpu;
+	__u32 cause; /* enum record_cause; in interrupt context it is the interrupted task's */
+	__u32 flags; /* RECORD_F_* */
+	char comm[16];
+};
+
+/* A device as a BPF program sees it; name[0] == 0 when there is none. */
+struct record_dev {
+	__u64 key;
+	char name[64];
+	char bus[16];
+	char driver[32];
+	char module[32];
+};
+
+enum record_reason {
+	RECORD_REASON_SNAPSHOT,
+	RECORD_REASON_CREATED,
+	RECORD_REASON_UPDATED,
+	RECORD_REASON_REMOVED,
+	RECORD_REASON_ALLOCATED,
+	RECORD_REASON_REQUESTED,
+	RECORD_REASON_ACTIVATED,
+	RECORD_REASON_AFFINITY_REQUESTED,
+	RECORD_REASON_AFFINITY_APPLIED,
+	RECORD_REASON_MAX
+};
+
+struct record_domain {
+	struct record_header header;
+	__u32 reason; /* enum record_reason */
+	__u32 flags;  /* IRQ_DOMAIN_FLAG_*; names come in RECORD_NAME */
+	__u64 key, parent;
+	__u64 hwirq_max;
+	__u32 bus_token; /* names come in RECORD_NAME */
+	__u32 mapcount;  /* the kernel's own count */
+	__u32 mapped;    /* counted by walking the reverse map; ~0 outside a snapshot */
+	__u32 reserved;
+	char name[64];
+	struct record_dev device;
+};
+
+struct record_range {
+	struct record_header header;
+	__u32 irq, count;
+};
+
+#define RECORD_LEVELS 4
+
+struct record_level {
+	__u64 domain; /* key, 0 = none */
+	__u64 hwirq;
+	char chip[24];
+};
+
+struct record_msg {
+	__u32 address_lo, address_hi, data;
+};
+
+#define RECORD_MSI_PCI_MSI 1
+#define RECORD_MSI_PCI_MSIX 2
+#define RECORD_MSI_OTHER 3
+
+enum record_mask { RECORD_MASK_AFFINITY, RECORD_MASK_EFFECTIVE, RECORD_MASK_PENDING, RECORD_MASKS };
+
+/* An interrupt as it is, read again by every hook that changes one. */
+struct record_vector {
+	struct record_header header;
+	__u32 reason; /* enum record_reason */
+	__u32 irq;
+	__u64 key;    /* irq_desc */
+	__u32 state;  /* irq_common_data.state_use_accessors: IRQD_* */
+	__u32 status; /* irq_desc.status_use_accessors: _IRQ_* */
+	__s32 error;  /* return value of the hooked function */
+	__u32 n_levels;
+	__u64 interrupts;
+	struct record_level levels[RECORD_LEVELS];
+	__u64 msi_key; /* msi_desc, 0 = none */
+	__u32 msi_type; /* RECORD_MSI_*, 0 = none */
+	__u32 msi_index, msi_irq, msi_count; /* multi-MSI: the message belongs to msi_irq */
+	struct record_msg message;
+	__u32 n_actions;
+	__s32 x86_vector, x86_cpu; /* -1 = none */
+	struct record_dev provider;
+	__u32 mask_words; /* of each of RECORD_MASKS masks */
+	__u32 reserved;
+	__u64 masks[];
+};
+
+struct record_action {
+	struct record_header header;
+	__u32 reason; /* REQUESTED or SNAPSHOT */
+	__u32 irq;
+	__u64 vector; /* irq_desc key */
+	__u64 key;    /* irqaction */
+	__u64 cookie; /* dev_id */
+	__u32 flags;  /* IRQF_* */
+	__s32 thread; /* pid of the handler's thread, 0 = none */
+	char name[48];
+	char handler[64]; /* symbol, " [module]" after it for a module */
+	char thread_handler[64];
+	struct record_dev hint;   /* device being probed by the requesting task */
+	struct record_dev device; /* device that the cookie belongs to */
+};
+
+struct record_action_freed {
+	struct record_header header;
+	__u32 irq, reserved;
+	__u64 cookie;
+};
+
+/* Managed request: this device asked for (irq, cookie). */
+struct record_owner {
+	struct record_header header;
+	__u32 reason; /* REQUESTED or SNAPSHOT */
+	__u32 irq;
+	__u64 cookie;
+	struct record_dev device;
+};
+
+struct record_message {
+	struct record_header header;
+	__u32 irq, count; /* count vectors from irq on share the message (multi-MSI) */
+	__u64 msi_key;
+	__u32 msi_index;
+	__u32 state; /* IRQD_* at the time of the write */
+	struct record_msg old_message, new_message;
+	__u32 old_known, reserved;
+};
+
+struct record_x86_vector {
+	struct record_header header;
+	__u32 irq;
+	__s32 vector, cpu; /* -1 = released */
+	__u32 apicdest;
+};
+
+struct record_cpu {
+	struct record_header header;
+	__u32 cpu_number, online;
+};
+
+enum record_mode { RECORD_MODE_TRACING, RECORD_MODE_SYSFS };
+
+struct record_base {
+	struct record_header header;
+	__s64 realtime_offset_ns; /* add to time_ns for the time of day */
+	__u32 mode; /* enum record_mode */
+	__u32 n_cpus; /* possible */
+	char release[64];
+	char machine[24];
+	char reason[128]; /* why not tracing */
+};
+
+enum record_name_kind {
+	RECORD_NAME_BUS_TOKEN,
+	RECORD_NAME_DOMAIN_FLAG,
+	RECORD_NAME_KIND_MAX
+};
+
+struct record_name {
+	struct record_header header;
+	__u32 kind, value;
+	char name[40];
+};
+
+enum record_hook_kind { RECORD_HOOK_PROGRAM, RECORD_HOOK_FEATURE, RECORD_HOOK_KIND_MAX };
+
+struct record_hook {
+	struct record_header header;
+	__u32 kind; /* enum record_hook_kind */
+	__u32 attached;
+	__u32 needed; /* its absence degrades the answer */
+	__u32 reserved;
+	char name[64];
+	char reason[128];
+};
+
+struct record_device {
+	struct record_header header;
+	char name[64];
+	char bus[16];
+	char driver[32];
+	char module[32];
+	char parent[64];
+	char class_name[64];
+};
+
+struct record_sysfs_vector {
+	struct record_header header;
+	__u32 irq, reserved;
+	char device[64];
+};
+
+struct record_sysfs_irq {
+	struct record_header header;
+	__u32 irq, reserved;
+	__u64 hwirq; /* ~0 = not told */
+	__u64 interrupts;
+	char chip[24];
+	char actions[256]; /* separated by commas, as sysfs has them */
+	char affinity[128], effective_affinity[128];
+	char device[64]; /* provider, by its msi_irqs/ */
+};
+
+enum record_snapshot_phase {
+	RECORD_SNAPSHOT_BEGIN,
+	RECORD_SNAPSHOT_END,
+	RECORD_SNAPSHOT_PHASE_MAX
+};
+
+struct record_snapshot {
+	struct record_header header;
+	__u32 phase;
+	__u32 complete; /* nothing was cut off: what was not seen is gone */
+	__u64 duration_ns;
+};
+
+struct record_lost {
+	struct record_header header;
+	__u64 count;
+	char reason[40];
+};
+
+#define RECORD_CHECK(type, bytes)                                                              \
+	_Static_assert(sizeof(type) == (bytes) && (bytes) % 8 == 0, "ABI of " #type " changed")
+RECORD_CHECK(struct record_header, 56);
+RECORD_CHECK(struct record_dev, 152);
+RECORD_CHECK(struct record_domain, 56 + 48 + 64 + 152);
+RECORD_CHECK(struct record_range, 64);
+RECORD_CHECK(struct record_level, 40);
+RECORD_CHECK(struct record_vector, 464);
+RECORD_CHECK(struct record_action, 56 + 40 + 176 + 304);
+RECORD_CHECK(struct record_action_freed, 72);
+RECORD_CHECK(struct record_owner, 224);
+RECORD_CHECK(struct record_message, 56 + 24 + 24 + 8);
+RECORD_CHECK(struct record_x86_vector, 72);
+RECORD_CHECK(struct record_cpu, 64);
+RECORD_CHECK(struct record_base, 56 + 16 + 64 + 24 + 128);
+RECORD_CHECK(struct record_name, 104);
+RECORD_CHECK(struct record_hook, 264);
+RECORD_CHECK(struct record_device, 328);
+RECORD_CHECK(struct record_sysfs_vector, 128);
+RECORD_CHECK(struct record_sysfs_irq, 56 + 24 + 24 + 256 + 256 + 64);
+RECORD_CHECK(struct record_snapshot, 72);
+RECORD_CHECK(struct record_lost, 104);
+_Static_assert(__builtin_offsetof(struct record_vector, levels) == 96, "ABI");
+_Static_assert(__builtin_offsetof(struct record_vector, masks) == sizeof(struct record_vector), "ABI");
+
+#endif

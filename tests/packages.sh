@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs what the build, the checks and the virtual machines need on a bare
+# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm).
+#
+# A fresh machine has nothing installed by hand, so the lists below are the
+# one complete statement of what the project stands on.  What is already
+# there is left alone (dpkg-query answers without root), so that a complete
+# machine costs some milliseconds, prints nothing, and needs no root.
+#
+# QEMU is the one package that does not come from bookworm itself: 7.2 has no
+# volatile CXL memory and no event injection, so 10.x is taken from
+# bookworm-backports, which is added as a source of its own.  Backports are
+# pinned low by Debian (ButAutomaticUpgrades), so that adding the source
+# changes no other package.
+
+set -eu
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+
+BACKPORTS=/etc/apt/sources.list.d/cxlirq-backports.sources
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+QEMU_MINIMUM=1:10
+
+declare -A WHY=(
+	[build]="to build cxlirqd and cxlirqctl"
+	[check]="to run the checks and unit tests"
+	[vm]="to build the test kernels and boot the virtual machines"
+)
+
+declare -A PACKAGES=(
+	[build]="gcc libc6-dev make pkg-config clang llvm bpftool
+		libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
+		libsystemd-dev libjansson-dev libcap-dev libsmartcols-dev
+		libpci-dev libinih-dev uthash-dev libmicrohttpd-dev
+		libsqlite3-dev libncurses-dev"
+	[check]="libcmocka-dev clang clang-format clang-tidy libclang-rt-dev
+		cppcheck shellcheck mandoc python3 valgrind"
+	[vm]="ca-certificates debian-archive-keyring apt dpkg
+		gcc libc6-dev make bc flex bison libelf-dev libssl-dev dwarves
+		perl python3 rsync tar gzip xz-utils zstd cpio kmod util-linux
+		busybox-static libc-bin pciutils qemu-system-x86"
+)
+
+die() {
+	echo "packages.sh: $*" >&2
+	exit 1
+}
+
+# The installed version, or nothing.
+installed() {
+	dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null |
+		sed -n 's/^installed //p' | head -n 1
+}
+
+missing_of() {
+	local package version
+	for package in ${PACKAGES[$1]}; do
+		version=$(installed "$package")
+		if [ -z "$version" ]; then
+			echo "$package"
+		elif [ "$package" = qemu-system-x86 ] &&
+			dpkg --compare-versions "$version" lt "$QEMU_MINIMUM"; then
+			echo "$package"
+		fi
+	done
+}
+
+# A version that could be installed now (from any suite), or nothing.
+available() {
+	apt-cache madison "$1" 2>/dev/null |
+		awk -v FS=' *[|] *' '{ print $2 }' | sort -V | tail -n 1
+}
+
+# Lists may be absent (fresh image), or older than the source just added.
+lists_suffice() {
+	local package
+	for package in "$@"; do
+		[ -n "$(available "$package")" ] || return 1
+		if [ "$package" = qemu-system-x86 ]; then
+			dpkg --compare-versions "$(available "$package")" \
+				ge "$QEMU_MINIMUM" || return 1
+		fi
+	done
+}
+
+# Sources of the administrator's that are out of reach are none of our
+# business: the lists are judged by what they then offer, not by the exit
+# status of the update.
+update_lists() {
+	echo "packages.sh: reading the package lists (apt-get update)"
+	apt-get -qq -o Acquire::Retries=3 update >&2 || true
+}
+
+add_backports() {
+	[ -e "$BACKPORTS" ] && return
+	[ -r "$KEYRING" ] || die "$KEYRING is missing: cannot verify bookworm-backports"
+	echo "packages.sh: adding bookworm-backports as $BACKPORTS, for QEMU >= ${QEMU_MINIMUM#1:}"
+	cat >"$BACKPORTS" <<-END
+		# Added by cxlirq's tests/packages.sh, for QEMU >= ${QEMU_MINIMUM#1:}.
+		Types: deb
+		URIs: http://deb.debian.org/debian
+		Suites: bookworm-backports
+		Components: main
+		Signed-By: $KEYRING
+	END
+}
+
+# Fresh lists can name a version that the mirror has since replaced: one
+# update and one more try tell that case from a real failure.
+install_packages() {
+	local log
+	local -a install=(apt-get -qq -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300
+		--no-install-recommends install)
+	log=$(mktemp)
+	if ! "${install[@]}" "$@" >"$log" 2>&1; then
+		update_lists
+		if ! "${install[@]}" "$@" >"$log" 2>&1; then
+			tail -n 20 "$log" >&2
+			rm -f "$log"
+			die "apt-get could not install: $*"
+		fi
+	fi
+	rm -f "$log"
+}
+
+install_group() {
+	local group=$1 package
+	local -a missing plain
+	mapfile -t missing < <(missing_of "$group")
+	[ "${#missing[@]}" -gt 0 ] || return 0
+
+	[ "$(id -u)" -eq 0 ] ||
+		die "not root, and these packages are missing ${WHY[$group]}: ${missing[*]}"
+
+	case " ${missing[*]} " in
+	*" qemu-system-x86 "*)
+		lists_suffice qemu-system-x86 || add_backports
+		;;
+	esac
+	lists_suffice "${missing[@]}" || update_lists
+	lists_suffice "${missing[@]}" ||
+		die "apt knows no source for some of: ${missing[*]}"
+
+	echo "packages.sh: installing ${WHY[$group]}: ${missing[*]}"
+	plain=()
+	for package in "${missing[@]}"; do
+		[ "$package" = qemu-system-x86 ] || plain+=("$package")
+	done
+	[ "${#plain[@]}" -eq 0 ] || install_packages "${plain[@]}"
+	if [ "${#plain[@]}" -lt "${#missing[@]}" ]; then
+		case $(available qemu-system-x86) in
+		*~bpo*) install_packages -t bookworm-backports qemu-system-x86 ;;
+		*) install_packages qemu-system-x86 ;;
+		esac
+	fi
+
+	mapfile -t missing < <(missing_of "$group")
+	[ "${#missing[@]}" -eq 0 ] || die "still missing after the installation: ${missing[*]}"
+}
+
+[ $# -gt 0 ] || {
+	echo "usage: packages.sh GROUP...   (groups: build, check, vm)" >&2
+	exit 2
+}
+for group in "$@"; do
+	[ -n "${PACKAGES[$group]:-}" ] || {
+		echo "packages.sh: no such group: $group (there are: build, check, vm)" >&2
+		exit 2
+	}
+done
+for group in "$@"; do
+	install_group "$group"
+done

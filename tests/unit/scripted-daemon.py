@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A daemon that says what a test wants: scripted-daemon.py SOCKET SCENE [LOG]
+
+It speaks varlink with nothing but sockets and json, so that cxlirqctl is not only measured against
+the code it was built from. Each call it gets is appended to LOG, one JSON object a line. It prints
+"ready" once it listens, and serves until it is killed.
+"""
+import base64
+import json
+import os
+import socket
+import sys
+
+INTERFACE = "io.cxlirqd."
+T0 = 1763710000000000
+
+
+def owner(device, action, relation, driver):
+    return {"device": device, "bus": "pci", "driver": driver, "module": driver, "action": action,
+            "handler": action + "_handler", "relation": relation, "evidence": "devres"}
+
+
+def vector(irq, provider, index, owners, **more):
+    row = {"irq": irq, "provider": provider, "domain": 3, "chip": "PCI-MSIX-" + provider,
+           "index": index, "hwirq": index, "message": {"address": "fee01000", "data": "4021"},
+           "target": {"cpu": 1, "vector": 33}, "affinity": "0-3", "effective_affinity": "1",
+           "managed": False, "state": "requested", "origin": "probe", "interrupts": 1234567,
+           "message_changes": 0, "sysfs": True, "owners": owners}
+    row.update(more)
+    return row
+
+
+def domain(number, name, parent, token="any", **more):
+    row = {"id": number, "name": name, "bus_token": token, "flags": ["hierarchy"],
+           "parent": parent, "device": None, "hwirq_max": None, "mapped": 4, "chip": "APIC",
+           "immutability": "mutable", "affinity_changes": 0, "message_changes": 0}
+    row.update(more)
+    return row
+
+
+DOMAINS = [
+    domain(1, "VECTOR", None),
+    domain(2, "IR-PCI-MSI-0", 1, "pci-msi"),
+    domain(3, "IR-PCI-MSIX-0000:0d:00.0-12", 2, "pci-device-msix", device="0000:0d:00.0",
+           immutability="declared", flags=["msi-immutable", "per-device"]),
+    domain(9, "lonely", 77),
+]
+
+VECTORS = [
+    vector(24, "0000:0c:00.0", 0, [owner("0000:0c:00.0:pcie002", "aerdrv", "own", "aer"),
+                                   owner("0000:0c:00.0:pcie010", "pciehp", "own", "pciehp"),
+                                   owner(None, "mystery", "unknown", None)]),
+    vector(25, "0000:0d:00.0", 3, [owner("pmu_mem0.0", "pmu_mem0.0", "borrowed", "cxl_pmu")]),
+    vector(26, "0000:0d:00.0", 4, [], message=None, state="orphaned", effective_affinity=None,
+           target=None),
+]
+
+DEVICES = [
+    {"device": "0000:0d:00.0", "bus": "pci", "driver": "cxl_pci", "module": "cxl_pci",
+     "parent": "0000:0c:00.0", "class": "CXL memory", "asked": {"min": 1, "max": 16},
+     "granted": 8, "used": 5, "features": [
+         {"feature": "mailbox", "instance": None, "message_number": 0, "irq": 25,
+          "result": "granted", "errno": None, "reason": None},
+         {"feature": "cpmu", "instance": "pmu_mem0.1", "message_number": 9, "irq": None,
+          "result": "refused", "errno": -28, "reason": "message number beyond what was granted"},
+         {"feature": "doe", "instance": None, "message_number": None, "irq": None,
+          "result": "polled", "errno": None, "reason": None}]},
+    {"device": "pmu_mem0.0", "bus": "cxl", "driver": "cxl_pmu", "module": "cxl_pmu",
+     "parent": "0000:0d:00.0", "class": None, "asked": None, "granted": 0, "used": 1,
+     "features": []},
+]
+
+STATUS = {"version": "0.1", "kernel": "6.18.0", "mode": "tracing", "health": "healthy",
+          "reasons": [], "started_us": T0, "hooks_attached": 14, "hooks_total": 15, "domains": 4,
+          "vectors": 3, "devices": 2, "records": 99, "lost": [], "snapshots": 2,
+          "snapshot_us": T0 + 5, "corrections": [{"kind": "vector-missing", "count": 1}],
+          "events": 12, "refused": []}
+
+
+def hook(name, attached, reason=None):
+    return {"hook": name, "attached": attached, "reason": reason,
+            "runs": 7 if attached else None, "recursion_misses": None}
+
+
+SUPPORT = {"kernel": "6.18.0", "machine": "x86_64", "mode": "tracing", "reason": None,
+           "hooks": [hook("irq_domain_alloc", True),
+                     hook("irq_matrix_alloc", False, "replaced by vector_alloc")],
+           "features": [hook("bpf-lsm", False, "not in the lsm= list")]}
+
+
+def event(kind, irq=None, device=None, **fields):
+    return {"time_us": T0 + 123456, "type": kind, "irq": irq, "device": device, **fields}
+
+
+EVENTS = [
+    event("domain-created", domain={"id": 3, "name": "PCI-MSIX", "bus_token": "pci-device-msix"}),
+    event("vector-allocated", 25, "0000:0d:00.0", index=3, domain=3),
+    event("handler-requested", 25, "pmu_mem0.0", action="pmu_mem0.0", handler="cxl_pmu_irq",
+          relation="borrowed"),
+    event("demand", None, "0000:0d:00.0", min=1, max=16, granted=8, errno=None),
+    event("demand", None, "0000:0e:00.0", min=2, max=2, granted=None, errno=-28),
+    event("message-change", 25, "0000:0d:00.0", index=3,
+          old_message={"address": "fee01000", "data": "4021"},
+          new_message={"address": "fee02000", "data": "4022"},
+          cause={"kind": "affinity-write", "comm": "ev\x1b[31mil", "pid": 42, "uid": 0}),
+    event("affinity-change", 25, "0000:0d:00.0", old="0-3", new="2", pending=True,
+          cause={"kind": "cpu-hotplug", "comm": None, "pid": None, "uid": None}),
+    event("cpu", cpu=3, online=False),
+    event("gap", lost=12, reason="ring full"),
+    event("correction", 26, None, kind="vector-missing", detail="freed unseen"),
+    event("handler-freed", 25, "pmu_mem0.0", action="pmu_mem0.0", handler="cxl_pmu_irq",
+          relation=None),
+    event("from-the-future", 7, "x", color="blue", size=3),
+]
+
+TRACE = [b"CXLIRQ\0\1", bytes(range(256)), b"", b"end"]
+
+
+class Connection:
+    def __init__(self, sock):
+        self.sock = sock
+        self.buffer = b""
+
+    def receive(self):
+        while b"\0" not in self.buffer:
+            piece = self.sock.recv(65536)
+            if not piece:
+                return None
+            self.buffer += piece
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(message)
+
+    def send(self, parameters, **more):
+        self.sock.sendall(json.dumps({"parameters": parameters, **more}).encode() + b"\0")
+
+    def fail(self, name, **parameters):
+        self.send(parameters, error=name)
+
+    def until_closed(self):
+        while self.sock.recv(65536):
+            pass
+
+
+def list_devices(link, wanted):
+    rows = [d for d in DEVICES if wanted in (None, d["device"])]
+    if not rows:
+        return link.fail(INTERFACE + "NoSuchDevice", device=wanted)
+    return link.send({"devices": rows, "reason": None})
+
+
+def list_vectors(link, device, irq):
+    if device is not None and device not in [d["device"] for d in DEVICES]:
+        return link.fail(INTERFACE + "NoSuchDevice", device=device)
+    rows = [v for v in VECTORS
+            if device in [None, v["provider"]] + [o["device"] for o in v["owners"]]
+            and irq in (None, v["irq"])]
+    if irq is not None and not rows:
+        return link.fail(INTERFACE + "NoSuchInterrupt", irq=irq)
+    return link.send({"vectors": rows, "reason": None})
+
+
+def answer(link, call):
+    """What a sound daemon answers."""
+    parameters = call.get("parameters", {})
+    method = call["method"].removeprefix(INTERFACE)
+    if method == "GetStatus":
+        link.send({"status": STATUS})
+    elif method == "GetSupport":
+        link.send({"support": SUPPORT})
+    elif method == "ListDomains":
+        link.send({"domains": DOMAINS, "reason": None})
+    elif method == "ListDevices":
+        list_devices(link, parameters.get("device"))
+    elif method == "ListVectors":
+        list_vectors(link, parameters.get("device"), parameters.get("irq"))
+    elif method == "Snapshot":
+        link.send({"snapshot": {"domains": DOMAINS, "vectors": VECTORS[:1], "version": 1}})
+    elif method == "Monitor":
+        assert call["more"]
+        for each in EVENTS:
+            link.send({"event": each}, continues=True)
+        if parameters["follow"]:
+            link.until_closed()
+        else:
+            link.send({"event": None})
+    elif method == "Record":
+        assert call["more"]
+        for piece in TRACE:
+            link.send({"data": base64.b64encode(piece).decode()}, continues=True)
+        link.until_closed()
+    else:
+        link.fail("org.varlink.service.MethodNotFound", method=call["method"])
+
+
+def empty(link, call):
+    key = call["method"].removeprefix(INTERFACE + "List").lower()
+    if key == INTERFACE + "monitor":
+        link.send({"event": None})
+    else:
+        link.send({key: [], "reason": "driver not bound"})
+
+
+def sick(link, call):
+    """Degraded, in every way that the exit code of status and support must show."""
+    if call["method"].endswith("GetStatus"):
+        link.send({"status": {**STATUS, "health": "degraded",
+                              "reasons": ["records lost", "hook missing"],
+                              "lost": [{"reason": "ring-full", "count": 5}]}})
+    else:
+        link.send({"support": {**SUPPORT, "hooks": SUPPORT["hooks"] +
+                               [hook("msi_domain_alloc", False, "not in this kernel's BTF")]}})
+
+
+def without_tracing(link, _call):
+    link.send({"support": {**SUPPORT, "mode": "sysfs", "hooks": []}})
+
+
+def byte_by_byte(link, _call):
+    for byte in json.dumps({"parameters": {"domains": DOMAINS}}).encode() + b"\0":
+        link.sock.sendall(bytes([byte]))
+
+
+def large(link, _call):
+    rows = [vector(i, "0000:0d:00.0", i, [owner("mem%d" % i, "x" * 40, "own", "cxl_pci")])
+            for i in range(8192)]
+    link.send({"vectors": rows, "reason": None})
+
+
+def huge(link, _call):
+    link.sock.sendall(b'{"parameters":{"domains":["' + b"x" * (17 << 20) + b'"]}}\0')
+
+
+def strange(link, call):
+    """Right on the outside, nonsense inside."""
+    key = call["method"].removeprefix(INTERFACE + "List").lower()
+    link.send({key: [None, 5, "x", {}, {"id": "a", "parent": "a", "owners": 7, "features": "y"},
+                     {"id": 1, "parent": 2}, {"id": 2, "parent": 1}]})
+
+
+def lost_in_stream(link, call):
+    if call["method"].endswith("Record"):
+        link.send({"data": base64.b64encode(b"half").decode()}, continues=True)
+    else:
+        link.send({"event": EVENTS[0]}, continues=True)
+
+
+def no_base64(link, _call):
+    link.send({"data": base64.b64encode(b"half").decode()}, continues=True)
+    link.send({"data": "a b!"}, continues=True)
+
+
+def whole_trace(link, _call):
+    link.send({"data": base64.b64encode(b"first").decode()}, continues=True)
+    link.send({"data": base64.b64encode(b"last").decode()})
+
+
+def flood(link, _call):
+    while True:
+        link.send({"event": EVENTS[5]}, continues=True)
+
+
+SCENES = {
+    "good": answer, "empty": empty, "sick": sick, "without-tracing": without_tracing,
+    "byte-by-byte": byte_by_byte, "large": large, "huge": huge, "strange": strange,
+    "lost-in-stream": lost_in_stream, "no-base64": no_base64, "whole-trace": whole_trace,
+    "flood": flood,
+    "gone": lambda link, call: None,
+    "cut": lambda link, call: link.sock.sendall(b'{"parameters":{"dom'),
+    "garbage": lambda link, call: link.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\0"),
+    "array": lambda link, call: link.sock.sendall(b"[1]\0"),
+    "ill-typed": lambda link, call: link.sock.sendall(b'{"parameters":[],"continues":1}\0'),
+    "lacking": lambda link, call: link.send({}),
+    "wrong-type": lambda link, call: link.send({"domains": 5, "status": []}),
+    "silent": lambda link, call: link.until_closed(),
+    "denied": lambda link, call: link.fail(INTERFACE + "PermissionDenied"),
+    "refusing": lambda link, call: link.fail(INTERFACE + "TracingUnavailable", reason="no BTF"),
+    "failing": lambda link, call: link.fail(INTERFACE + "Failed", reason="out of luck"),
+    "unheard-of": lambda link, call: link.fail("com.example.Odd", x=1),
+    "old": lambda link, call: link.fail("org.varlink.service.MethodNotFound", method="x"),
+}
+
+
+def serve(path, scene, log):
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen()
+    print("ready", flush=True)
+    while True:
+        sock, _ = listener.accept()
+        with sock:
+            try:
+                link = Connection(sock)
+                call = None if scene == "full" else link.receive()
+                if call is None:
+                    continue
+                log.write(json.dumps(call) + "\n")
+                log.flush()
+                SCENES[scene](link, call)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+
+
+if __name__ == "__main__":
+    with open(sys.argv[3] if len(sys.argv) > 3 else os.devnull, "a", encoding="utf-8") as calls:
+        serve(sys.argv[1], sys.argv[2], calls)

@@ -1,0 +1,233 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Provides a kernel for the virtual machines and prints the directory that
+# holds it: kernel.sh bench | debian-6.12 | debian-6.1
+#
+#   vmlinuz config release package [System.map] lib/modules/RELEASE/...
+#   build/        bench only: what external modules are built against
+#                 (make -C build M=...), pruned as Debian's headers are, with
+#                 the private headers of CXL, PCI and the interrupt core
+#
+# debian-* are Debian's own images, unpacked and not installed: what users
+# run.  bench is built here from the newest linux-source-7.x of Debian with
+# tests/vm/kernel/x86_64.config over tinyconfig (which says what it is for).
+#
+# All lives in ${CXLIRQ_CACHE:-${XDG_CACHE_HOME:-~/.cache}/cxlirq}.  A kernel
+# is made in a temporary directory there and renamed when complete, so a
+# directory with its final name is always whole; a lock for each name keeps
+# two callers from building the same kernel twice.  The bench kernel's name holds
+# its source version and a checksum of its configuration.
+# CXLIRQ_BENCH_SOURCE=linux-source-7.2 holds it at an older series.
+
+set -eu -o pipefail
+export LC_ALL=C
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=debian.sh
+. "$here/debian.sh"
+# shellcheck source-path=SCRIPTDIR source=progress.sh
+. "$here/progress.sh"
+
+cache=${CXLIRQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cxlirq}
+fragment=$here/kernel/x86_64.config
+
+# To be raised when what is kept of a build changes.
+BENCH_RECIPE=1
+
+# What the bench build prints, counted once; the next build uses the count of
+# the last.
+BENCH_STEPS=2700
+
+say() {
+	echo "kernel.sh: $*" >&2
+}
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# The newest complete kernel of this name, when no newer one can be made.
+fall_back() {
+	local old
+	# shellcheck disable=SC2012  # names are ours, and the order wanted is by time
+	old=$(ls -dt "$cache/kernels/$name"-*/ 2>/dev/null | head -n 1)
+	[ -n "$old" ] || die "$1, and no $name kernel is in $cache"
+	say "$1: using the cached $(cat "$old/package")"
+	echo "${old%/}"
+	exit 0
+}
+
+# Prints the final directory if it is there.
+finished() {
+	[ -d "$1" ] || return 1
+	touch -c "$1"
+	echo "$1"
+}
+
+# What a killed run left behind goes first: the lock says that it is dead.
+temporary() {
+	mkdir -p "$cache/kernels" "$cache/tmp"
+	rm -rf "$cache/tmp/$name".*
+	work=$(mktemp -d "$cache/tmp/$name.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 130' INT TERM HUP
+}
+
+get_debian() {
+	local want=$1 suite version meta image deb release
+	shift
+	debian_open "$cache/apt/$name" "$@" || say "trying what is known from earlier"
+	for suite in "$@"; do
+		read -r version meta < <(debian_versions "$suite" linux-image-amd64) || true
+		case ${version:-} in "$want".*) break ;; esac
+		version=
+	done
+	[ -n "$version" ] || fall_back "no linux-image-amd64 $want found in Debian $*"
+	image=$(debian_depends "$meta" "$version" | grep '^linux-image-' || true)
+	[ -n "$image" ] || die "linux-image-amd64 $version names no image"
+
+	finished "$cache/kernels/$name-$version" && return
+	say "downloading $image $version from Debian $suite"
+	temporary
+	deb=$(debian_download "$image" "$version" "$work/deb") ||
+		fall_back "$image cannot be downloaded"
+	dpkg-deb -x "$deb" "$work/image"
+
+	release=${image#linux-image-}
+	mkdir -p "$work/kernel/lib/modules"
+	mv "$work/image/boot/vmlinuz-$release" "$work/kernel/vmlinuz"
+	mv "$work/image/boot/config-$release" "$work/kernel/config"
+	[ ! -e "$work/image/boot/System.map-$release" ] ||
+		mv "$work/image/boot/System.map-$release" "$work/kernel/System.map"
+	# /lib or /usr/lib, with the release.
+	mv "$(find "$work/image" -type d -path "*/lib/modules/$release")" "$work/kernel/lib/modules/"
+	echo "$release" >"$work/kernel/release"
+	echo "$image $version (Debian $suite)" >"$work/kernel/package"
+	# Debian's image does this when it is installed.
+	depmod -b "$work/kernel" "$release"
+	mv -T "$work/kernel" "$cache/kernels/$name-$version"
+	finished "$cache/kernels/$name-$version"
+}
+
+# Every line of the fragment must have survived, or a test would fail for a
+# reason that nobody sees.
+check_config() {
+	local line option
+	while read -r line; do
+		case $line in
+		CONFIG_*) option=${line%%=*} ;;
+		"# CONFIG_"*" is not set") option=${line#\# } option=${option%% *} ;;
+		*) continue ;;
+		esac
+		grep -qxF -- "$line" "$1" ||
+			say "warning: $option did not take effect: asked for \"$line\"," \
+				"got \"$(grep -E "^(# )?${option}[= ]" "$1" || echo nothing)\""
+	done <"$fragment"
+}
+
+# The stock rule for header packages prunes the tree; vmlinux is what the
+# modules' BTF is made against; the private headers are for fixtures that
+# stand in for a driver's hardware.
+keep_build() {
+	local dest=$work/kernel/build dir
+	make -s -C "$work/source" O="$work/o" run-command \
+		KBUILD_RUN_COMMAND="+srctree=$work/source SRCARCH=x86 $work/source/scripts/package/install-extmod-build $dest"
+	cp "$work/o/.config" "$dest/.config"
+	objcopy --strip-debug "$work/o/vmlinux" "$dest/vmlinux"
+	(
+		cd "$work/source"
+		for dir in drivers/cxl drivers/pci drivers/base drivers/perf drivers/irqchip \
+			drivers/iommu kernel/irq; do
+			find "$dir" -name '*.h'
+		done | tar -c -f - -T -
+	) | tar -x -f - -C "$dest"
+}
+
+build_bench() {
+	local source=$1 version=$2 dest=$3 deb release steps
+
+	temporary
+	say "downloading $source $version (160 MB)"
+	deb=$(debian_download "$source" "$version" "$work/deb") ||
+		fall_back "$source cannot be downloaded"
+	say "unpacking it"
+	mkdir "$work/source" "$work/o" "$work/kernel"
+	dpkg-deb --fsys-tarfile "$deb" |
+		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+		xz -dc -T0 | tar -x --strip-components=1 -C "$work/source" -f -
+	rm -rf "$work/deb"
+
+	make -s -C "$work/source" O="$work/o" tinyconfig >/dev/null
+	"$work/source/scripts/kconfig/merge_config.sh" -m -O "$work/o" "$work/o/.config" \
+		"$fragment" >/dev/null
+	# tinyconfig is i386: this line would win over CONFIG_64BIT=y.
+	sed -i '/^# CONFIG_64BIT is not set$/d' "$work/o/.config"
+	make -s -C "$work/source" O="$work/o" olddefconfig >/dev/null
+	check_config "$work/o/.config"
+
+	steps=$(cat "$cache/bench.steps" 2>/dev/null || echo "$BENCH_STEPS")
+	say "building it with $(nproc) jobs; the log is $cache/bench.log"
+	make -C "$work/source" O="$work/o" -j"$(nproc)" all 2>&1 |
+		tee "$cache/bench.log" | progress "$steps" "bench kernel" || {
+		grep -E -B2 -A8 -m1 'error:|Error [0-9]|\*\*\*' "$cache/bench.log" >&2 || true
+		die "the bench kernel did not build: see $cache/bench.log"
+	}
+	grep -c '^  [A-Z]' "$cache/bench.log" >"$cache/bench.steps"
+
+	make -s -C "$work/source" O="$work/o" INSTALL_MOD_PATH="$work/kernel" \
+		INSTALL_MOD_STRIP=1 modules_install >&2
+	release=$(cat "$work/o/include/config/kernel.release")
+	rm -f "$work/kernel/lib/modules/$release/build" "$work/kernel/lib/modules/$release/source"
+	cp "$work/o/arch/x86/boot/bzImage" "$work/kernel/vmlinuz"
+	cp "$work/o/.config" "$work/kernel/config"
+	cp "$work/o/System.map" "$work/kernel/System.map"
+	keep_build
+	echo "$release" >"$work/kernel/release"
+	echo "$source $version (built here)" >"$work/kernel/package"
+	mv -T "$work/kernel" "$dest"
+}
+
+get_bench() {
+	local version source key dest suite started=$SECONDS
+
+	debian_open "$cache/apt/$name" trixie-backports sid || say "trying what is known from earlier"
+	for suite in trixie-backports sid; do
+		read -r version source < <(debian_versions "$suite" \
+			"${CXLIRQ_BENCH_SOURCE:-linux-source-7[.][0-9]+}") && break
+		version=
+	done
+	[ -n "$version" ] || fall_back "no ${CXLIRQ_BENCH_SOURCE:-linux-source-7.x} found in Debian"
+	key=$({
+		echo "recipe $BENCH_RECIPE"
+		grep -E '^(# )?CONFIG_' "$fragment"
+	} | sha256sum | cut -c1-16)
+	dest=$cache/kernels/$name-$version-$key
+	finished "$dest" && return
+	build_bench "$source" "$version" "$dest"
+	say "built $(cat "$dest/release") in $((SECONDS - started)) s"
+	finished "$dest"
+}
+
+case ${1:-} in
+bench | debian-6.12 | debian-6.1) name=$1 ;;
+*)
+	echo "usage: kernel.sh bench | debian-6.12 | debian-6.1" >&2
+	exit 2
+	;;
+esac
+
+mkdir -p "$cache"
+exec 9>"$cache/$name.lock"
+flock -n 9 || {
+	say "another process is preparing the $name kernel: waiting for it"
+	flock 9
+}
+
+case $name in
+bench) get_bench ;;
+# Backports move on to the next series; trixie then still has this one.
+debian-6.12) get_debian 6.12 bookworm-backports trixie ;;
+debian-6.1) get_debian 6.1 bookworm ;;
+esac

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The hardware of the virtual machines: one table, by name.
+
+Every layout runs under plain emulation (TCG): it is the same on every
+machine that builds the project, and nested KVM often is not there or not
+right.  "-nodefaults" leaves nothing that is not listed here.
+
+Device ids are what a scenario names on QMP: cxlmem0 and cxlmem1 (behind the
+switch), hotplug0 (an empty root port), spare0 (a disk without a controller,
+for the hot plug of an NVMe), nvme0, nic0.
+
+Chassis and slot numbers are unique, as native hot plug wants them.  The
+chipset's ACPI hot plug is off, for with it the firmware keeps hot plug from
+the kernel and the plain root port gets no pciehp service.
+"""
+
+# What each kernel is told, whatever the machine:
+# loglevel=5 lets warnings reach the console (a WARN_ON is one), but no chat;
+# devkmsg=on takes the rate limit from the lines that go to the host;
+# iomem=relaxed lets a test map a bound device's BAR (Debian's kernels have
+# IO_STRICT_DEVMEM), to read its MSI-X table with its own eyes.
+CMDLINE = [
+    "console=ttyS0",
+    "loglevel=5",
+    "log_buf_len=4M",
+    "printk.time=1",
+    "printk.devkmsg=on",
+    "panic=-1",
+    "iomem=relaxed",
+]
+
+_CXL_DEVICES = [
+    # A CXL host bridge, its root port, a switch, two memory devices.
+    "-object", "memory-backend-ram,id=vmem0,share=on,size=256M",
+    "-object", "memory-backend-ram,id=vmem1,share=on,size=256M",
+    "-device", "pxb-cxl,bus_nr=12,bus=pcie.0,id=cxl0",
+    "-device", "cxl-rp,port=0,bus=cxl0,id=cxlrp0,chassis=0,slot=2",
+    "-device", "cxl-upstream,bus=cxlrp0,id=cxlus0",
+    "-device", "cxl-downstream,port=0,bus=cxlus0,id=cxlds0,chassis=0,slot=4",
+    "-device", "cxl-downstream,port=1,bus=cxlus0,id=cxlds1,chassis=0,slot=5",
+    "-device", "cxl-type3,bus=cxlds0,volatile-memdev=vmem0,id=cxlmem0,sn=1",
+    "-device", "cxl-type3,bus=cxlds1,volatile-memdev=vmem1,id=cxlmem1,sn=2",
+    "-machine", "cxl-fmw.0.targets.0=cxl0,cxl-fmw.0.size=4G",
+    # Neighbours that have nothing to do with CXL.
+    "-device", "pcie-root-port,id=hotplug0,bus=pcie.0,chassis=1,slot=10",
+    "-blockdev", "driver=null-co,node-name=disk0,size=67108864,read-zeroes=on",
+    "-blockdev", "driver=null-co,node-name=spare0,size=67108864,read-zeroes=on",
+    "-device", "nvme,id=nvme0,bus=pcie.0,drive=disk0,serial=cxlirq0",
+    # The gateway (10.0.2.2) answers a ping; restrict keeps all else inside.
+    "-netdev", "user,id=net0,restrict=on",
+    "-device", "virtio-net-pci,id=nic0,bus=pcie.0,netdev=net0,romfile=",
+]
+
+_Q35 = [
+    "-machine", "q35,cxl=on,accel=tcg",
+    "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+    "-cpu", "max",
+    "-m", "1G,slots=4,maxmem=8G",
+]
+
+# name: (what it is, QEMU's arguments, what the kernel is told in addition)
+MACHINES = {
+    "cxl": (
+        "q35 with a CXL switch and two memory devices, an empty hot-plug port, NVMe, virtio-net",
+        _Q35 + _CXL_DEVICES,
+        [],
+    ),
+    "cxl-intel-iommu": (
+        "the same behind an Intel IOMMU that remaps interrupts",
+        # Emulation has no interrupt controller in the host's kernel, which
+        # is what remapping wants; the IOMMU must come before what it serves.
+        _Q35 + ["-machine", "kernel-irqchip=off", "-device", "intel-iommu,intremap=on"]
+        + _CXL_DEVICES,
+        ["intel_iommu=on"],
+    ),
+}
+
+
+def qemu_arguments(name, cpus, kernel, initrd, append, files):
+    """The command line of one machine.
+
+    files maps console, qmp, results and answers to file descriptors of
+    connected sockets: nothing has to be created, found or removed, and no
+    two machines can meet.
+    """
+    _, arguments, cmdline = MACHINES[name]
+    command = [
+        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
+        "-display", "none", "-name", f"cxlirq-{name}",
+    ]
+    command += arguments
+    command += ["-smp", str(cpus), "-kernel", kernel, "-initrd", initrd]
+    command += ["-append", " ".join(CMDLINE + cmdline + append)]
+    for channel, number in files.items():
+        command += ["-chardev", f"socket,id={channel},fd={number}"]
+    command += [
+        "-serial", "chardev:console",
+        "-mon", "chardev=qmp,mode=control",
+        "-device", "virtio-serial-pci,id=serial0,bus=pcie.0",
+        "-device", "virtserialport,bus=serial0.0,chardev=results,name=org.cxlirq.results",
+        "-device", "virtserialport,bus=serial0.0,chardev=answers,name=org.cxlirq.answers",
+    ]
+    return command

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs one scenario on one kernel: makes the kernel, the image and the
+# machine, in that order.
+#   run.sh KERNEL SCENARIO [IMAGE_OPTION]... [-- HOST_OPTION...]
+#   run.sh bench scenarios/selftest.sh -p build/cxlirqd -- --results /tmp/r
+# (SCENARIO "-" is a shell on the console.)
+#
+# What a scenario needs stands in the scenario, so that nobody has to
+# remember it; lines of the form
+#   #: modules NAME...     loaded at boot, in this order
+#   #: carry NAME...       kernel modules brought along, for modprobe
+#   #: machine NAME        #: cpus N     #: timeout S     #: append WORD...
+# msixtable is in every image: any test may want a second witness.
+#
+# When the run fails, the directory with the console's text and the files
+# that came from the guest is kept and named.
+
+set -eu -o pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+
+if [ $# -lt 2 ]; then
+	echo "usage: run.sh KERNEL SCENARIO|- [IMAGE_OPTION]... [-- HOST_OPTION...]" >&2
+	exit 2
+fi
+kernel_name=$1 scenario=$2
+shift 2
+image=() host=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	image+=("$1")
+	shift
+done
+[ $# -eq 0 ] || shift
+
+declare -A wants=([machine]=cxl)
+if [ "$scenario" = - ]; then
+	# All that the machine has a driver for.
+	wants[modules]="cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net"
+	host+=(--interactive)
+else
+	[ -r "$scenario" ] || {
+		echo "run.sh: no such scenario: $scenario" >&2
+		exit 2
+	}
+	while read -r _ key value; do
+		case $key in
+		modules | carry | machine | cpus | timeout | append) wants[$key]=$value ;;
+		*)
+			echo "run.sh: $scenario: what is \"#: $key\"?" >&2
+			exit 2
+			;;
+		esac
+	done < <(grep '^#: ' "$scenario")
+	image+=(-f "$scenario:/scenario")
+fi
+for module in ${wants[modules]:-}; do
+	image+=(-m "$module")
+done
+for module in ${wants[carry]:-}; do
+	image+=(-M "$module")
+done
+for key in machine cpus timeout append; do
+	[ -z "${wants[$key]:-}" ] || host+=("--$key" "${wants[$key]}")
+done
+
+kernel=$("$here/kernel.sh" "$kernel_name")
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-vm.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+cc -O2 -static -o "$work/msixtable" "$here/msixtable.c"
+"$here/image.sh" -o "$work/image" -k "$kernel" -p "$work/msixtable" "${image[@]}"
+
+started=$(date +%s%N)
+status=0
+"$here/host.py" --kernel "$kernel" --initrd "$work/image" --results "$work/results" \
+	--console-log "$work/console.log" "${host[@]}" "$@" || status=$?
+printf 'run.sh: %s on %s: %d.%d s\n' "$(basename "$scenario")" "$(cat "$kernel/release")" \
+	$((($(date +%s%N) - started) / 1000000000)) \
+	$((($(date +%s%N) - started) / 100000000 % 10)) >&2
+if [ "$status" -ne 0 ]; then
+	trap - EXIT
+	rm -f "$work/image" "$work/msixtable"
+	echo "run.sh: kept in $work: console.log, results" >&2
+fi
+exit "$status"

@@ -1,0 +1,266 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Collects evidence on what cxlirqd says: at named stages, between which this
+# machine is shaken (affinity writes under load, drivers unbound, hot plug,
+# CPUs offline), its answers go to the host next to what the kernel and the
+# hardware say themselves.  tests/vm/witness.py judges there:
+#   run.sh bench scenarios/witness.sh -p build/cxlirqd -p build/cxlirqctl -- --results R
+#   witness.py R
+#
+# The witnesses are read before and after the daemon is asked.  Interrupts do
+# not stand still for this (the console and the port that carries the results
+# are devices too), so both readings are taken again until nothing but
+# counters differs between them: then what the daemon said in between has no
+# excuse.
+#
+#: modules cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net
+#: machine cxl
+#: timeout 900
+
+. /guest.sh
+
+pci=/sys/bus/pci/devices
+evidence=/tmp/evidence
+seed=20240229
+
+# --- witnesses ---------------------------------------------------------------
+
+# witness DIRECTORY: what does not come from cxlirqd.
+witness() {
+	mkdir -p "$1"
+	cat /proc/interrupts >"$1/interrupts"
+	grep -H '' "$pci"/*/msi_irqs/* /sys/bus/auxiliary/devices/*/irqs/* >"$1/msi_irqs" 2>/dev/null
+	grep -H '' /sys/kernel/irq/*/* >"$1/kernel_irq"
+	grep -H '' /proc/irq/[0-9]*/*affinity_list >"$1/proc_irq"
+	grep -H '' /sys/kernel/debug/irq/irqs/* >"$1/debug_irqs" 2>/dev/null
+	grep -H '' /sys/kernel/debug/irq/domains/* >"$1/debug_domains" 2>/dev/null
+	msixtable >"$1/msixtable" 2>"$1/msixtable.err"
+	ls -l /sys/bus/*/devices >"$1/devices"
+	find /sys/devices -name driver -type l -exec ls -l {} + >"$1/drivers"
+	ls -l /sys/bus/*/drivers/*/module >"$1/modules"
+	cat /proc/interrupts >"$1/interrupts.again"
+}
+
+# Counters go on counting; all else must be the same.
+unchanged() {
+	for _file in msi_irqs proc_irq debug_irqs debug_domains msixtable devices drivers; do
+		cmp -s "$1/$_file" "$2/$_file" || return 1
+	done
+	for _file in actions chip_name hwirq name type; do
+		[ "$(grep "/$_file:" "$1/kernel_irq")" = "$(grep "/$_file:" "$2/kernel_irq")" ] ||
+			return 1
+	done
+}
+
+ask() {
+	cxlirqctl "$2" --json >"$1/$2.json" 2>"$1/$2.err" || return 1
+}
+
+# collect STAGE
+collect() {
+	sleep 1
+	for _try in 1 2 3 4 5; do
+		_to=$evidence/$1
+		rm -rf "$_to"
+		witness "$_to/before"
+		for _verb in vectors domains devices; do
+			ask "$_to" "$_verb" || fail "$1: cxlirqctl $_verb" "$(cat "$_to/$_verb.err")"
+		done
+		witness "$_to/after"
+		unchanged "$_to/before" "$_to/after" && break
+	done
+	unchanged "$_to/before" "$_to/after" || fail "$1: quiet" "the witnesses never agreed"
+	# 3 is "not healthy", which is an answer.
+	cxlirqctl status --json >"$_to/status.json" 2>"$_to/status.err" || [ $? -eq 3 ] ||
+		fail "$1: cxlirqctl status" "$(cat "$_to/status.err")"
+	echo "$_try" >"$_to/tries"
+	result "$_to" && pass "$1: collected"
+}
+
+# --- unrest --------------------------------------------------------------------
+
+# random N: $number is from 0 to N-1, and the same in every run.
+random() {
+	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
+	number=$(((seed >> 8) % $1))
+}
+
+load_on() {
+	(
+		while :; do
+			dd if=/dev/zero of=/dev/nvme0n1 bs=4k count=32 conv=fsync 2>/dev/null
+		done
+	) &
+	load="$!"
+	ping -A 10.0.2.2 >/dev/null 2>&1 &
+	load="$load $!"
+}
+
+load_off() {
+	# shellcheck disable=SC2086
+	kill $load
+	# shellcheck disable=SC2086
+	wait $load 2>/dev/null
+}
+
+msi_irqs() {
+	for _f in "$pci"/*/msi_irqs/*; do
+		[ -e "/proc/irq/${_f##*/}/smp_affinity" ] && echo "${_f##*/}"
+	done | sort -n
+}
+
+# Interrupts that come seldom of themselves: CXL event logs, AER of the ports.
+poke() {
+	for _mem in cxlmem0 cxlmem1; do
+		for _log in informational warning failure fatal; do
+			qmp "{\"execute\": \"cxl-inject-general-media-event\", \"arguments\": {
+				\"path\": \"/machine/peripheral/$_mem\", \"log\": \"$_log\", \"flags\": 1,
+				\"dpa\": 4096, \"descriptor\": 0, \"type\": 0, \"transaction-type\": 0}}" \
+				>/dev/null || fail "poke $_mem $_log" "see above"
+		done
+		qmp "{\"execute\": \"cxl-inject-correctable-error\", \"arguments\": {
+			\"path\": \"/machine/peripheral/$_mem\", \"type\": \"retry-threshold\"}}" \
+			>/dev/null || fail "poke $_mem AER" "see above"
+	done
+}
+
+# Managed interrupts refuse: not every write succeeds, but enough must.
+shake_affinity() {
+	_written=0
+	_irqs=$(msi_irqs)
+	_n=$(echo "$_irqs" | wc -l)
+	for _i in $(seq 200); do
+		random "$_n"
+		# shellcheck disable=SC2086
+		_irq=$(echo $_irqs | cut -d ' ' -f $((number + 1)))
+		random 6
+		case $number in
+		0) _what=smp_affinity _value=1 ;;
+		1) _what=smp_affinity _value=2 ;;
+		2) _what=smp_affinity _value=3 ;;
+		3) _what=smp_affinity_list _value=0 ;;
+		4) _what=smp_affinity_list _value=1 ;;
+		5) _what=smp_affinity_list _value=0-1 ;;
+		esac
+		echo "$_value" 2>/dev/null >"/proc/irq/$_irq/$_what" && _written=$((_written + 1))
+		[ $((_i % 40)) -ne 0 ] || poke
+	done
+	note "affinity: $_written of 200 writes over $_n interrupts were taken"
+	[ "$_written" -ge 100 ] || fail "affinity writes" "only $_written of 200 were taken"
+}
+
+# function DRIVER: the first PCI function bound to it.
+function_of() {
+	for _f in /sys/bus/pci/drivers/"$1"/0000:*; do
+		echo "${_f##*/}"
+		return
+	done
+}
+
+bound() {
+	[ -e "/sys/bus/$1/drivers/$2/$3" ]
+}
+
+# rebind BUS DRIVER DEVICE
+rebind() {
+	echo "$3" >"/sys/bus/$1/drivers/$2/unbind" || fail "unbind $2 $3" "refused"
+	sleep 0.5
+	echo "$3" >"/sys/bus/$1/drivers/$2/bind" || fail "bind $2 $3" "refused"
+	wait_for 10 bound "$1" "$2" "$3" || fail "bind $2 $3" "not bound after 10 s"
+}
+
+# The port with nothing behind it.
+empty_port() {
+	for _f in "$pci"/*; do
+		case $(cat "$_f/class") in
+		0x0604*) [ -n "$(ls -d "$_f"/0000:??:??.? 2>/dev/null)" ] || echo "${_f##*/}" ;;
+		esac
+	done
+}
+
+network_up() {
+	eth=$(ls "$pci"/*/virtio*/net)
+	if ! ip addr add 10.0.2.15/24 dev "$eth" || ! ip link set "$eth" up; then
+		fail "network" "$eth does not come up"
+	fi
+}
+
+nvmes_are() {
+	[ "$(find /dev -name 'nvme?n1' | wc -l)" -eq "$1" ]
+}
+
+cpu1() {
+	echo "$1" >/sys/devices/system/cpu/cpu1/online || fail "CPU 1" "echo $1 was refused"
+}
+
+answers() {
+	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
+}
+
+# --- the run ---------------------------------------------------------------------
+
+mkdir -p "$evidence"
+uname -a >"$evidence/uname"
+wait_for 10 nvmes_are 1 || fail "nvme" "none"
+network_up
+
+cxlirqd >"$evidence/cxlirqd.log" 2>&1 &
+daemon=$!
+if wait_for 60 answers; then
+	pass "cxlirqd answers"
+else
+	fail "cxlirqd answers" "$(cat /tmp/answers.err "$evidence/cxlirqd.log")"
+fi
+cxlirqctl support --json >"$evidence/support.json" 2>"$evidence/support.err"
+
+collect start
+
+load_on
+poke
+shake_affinity
+load_off
+collect affinity
+
+load_on
+rebind pci nvme "$(function_of nvme)"
+rebind pci cxl_pci "$(function_of cxl_pci)"
+load_off
+port=$(empty_port)
+rebind pci pcieport "$port"
+virtio=$(basename "$(readlink -f "/sys/class/net/$eth/device")")
+rebind virtio virtio_net "$virtio"
+network_up
+wait_for 10 nvmes_are 1 || fail "nvme" "not back after its driver was bound again"
+collect rebind
+
+qmp '{"execute": "device_add", "arguments": {"driver": "nvme", "id": "plugged",
+	"bus": "hotplug0", "drive": "spare0", "serial": "plugged"}}' >/dev/null
+wait_for 30 nvmes_are 2 || fail "hot plug" "no second nvme"
+collect plugged
+qmp '{"execute": "device_del", "arguments": {"id": "plugged"}}' >/dev/null
+wait_for 30 nvmes_are 1 || fail "hot unplug" "the second nvme stays"
+collect unplugged
+
+load_on
+for _ in 1 2 3; do
+	cpu1 0
+	sleep 0.5
+	cpu1 1
+	sleep 0.5
+done
+cpu1 0
+load_off
+collect cpu-off
+cpu1 1
+collect cpu-on
+
+if kill -0 "$daemon" 2>/dev/null; then
+	pass "cxlirqd is still there"
+	kill "$daemon"
+	wait "$daemon"
+	note "cxlirqd ended with status $?"
+else
+	fail "cxlirqd is still there" "$(tail -n 5 "$evidence/cxlirqd.log")"
+fi
+result "$evidence/cxlirqd.log" "$evidence/uname" "$evidence/support.json"
