@@ -19,14 +19,16 @@ CFLAGS     ?= -O2 -g
 VERSION    := 0.1
 
 LIBRARIES  := libbpf libsystemd jansson libcap libpci inih smartcols
-ifeq ($(filter clean install-% lint packages help,$(MAKECMDGOALS)),)
+# these install what is missing first, and build in a second make
+FIRST_GOALS := clean packages check lint demo demo-shell
+ifeq ($(filter $(FIRST_GOALS),$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libsystemd jansson libcap libpci inih)
 CLIENT_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd jansson smartcols)
 endif
 
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DCXLIRQD_VERSION='"$(VERSION)"' -Wall -Wextra -Wmissing-prototypes \
-	-Wstrict-prototypes -fno-common -Iinclude -Idaemon -I$(BUILD) $(PKG_CFLAGS) $(CFLAGS)
+	-Wstrict-prototypes -fno-common -I. -Iinclude -Idaemon -I$(BUILD) $(PKG_CFLAGS) $(CFLAGS)
 ifeq ($(WERROR),1)
 ALL_CFLAGS += -Werror
 endif

@@ -10,7 +10,7 @@
 SEC("?fexit/irq_do_set_affinity")
 int affinity_applied(u64 *ctx)
 {
-	vector_emit_data((void *)ctx[0], RECORD_REASON_AFFINITY_APPLIED, (s32)ctx[3]);
+	vector_emit(desc_of_data((void *)ctx[0]), RECORD_REASON_AFFINITY_APPLIED, (s32)ctx[3]);
 	return 0;
 }
 
@@ -18,7 +18,7 @@ int affinity_applied(u64 *ctx)
 SEC("?fexit/irq_set_affinity_locked")
 int affinity_requested(u64 *ctx)
 {
-	vector_emit_data((void *)ctx[0], RECORD_REASON_AFFINITY_REQUESTED, (s32)ctx[3]);
+	vector_emit(desc_of_data((void *)ctx[0]), RECORD_REASON_AFFINITY_REQUESTED, (s32)ctx[3]);
 	return 0;
 }
 
@@ -27,7 +27,7 @@ SEC("?fexit/irq_domain_activate_irq")
 int vector_activated(u64 *ctx)
 {
 	if (ctx[0])
-		vector_emit_data((void *)ctx[0], RECORD_REASON_ACTIVATED, (s32)ctx[2]);
+		vector_emit(desc_of_data((void *)ctx[0]), RECORD_REASON_ACTIVATED, (s32)ctx[2]);
 	return 0;
 }
 

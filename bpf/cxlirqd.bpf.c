@@ -19,6 +19,90 @@ struct emit_stats stats = {};
 struct roots roots = {};
 volatile __u64 zero = 0;
 
+/*
+ * Speck64/128 (a public block cipher of 27 rounds), keyed anew at each start of the daemon. A
+ * permutation: different addresses give different keys, and without the secret no key gives an
+ * address.
+ */
+__noinline u64 emit_key(u64 address)
+{
+	u32 x = address >> 32, y = address, k, l0, l1, l2, l;
+	u64 secret;
+
+	if (!address)
+		return 0;
+	secret = key_secret[0];
+	k = secret;
+	l0 = secret >> 32;
+	secret = key_secret[1];
+	l1 = secret;
+	l2 = secret >> 32;
+	for (u32 i = 0; i < 27; i++) {
+		x = (((x >> 8) | (x << 24)) + y) ^ k;
+		y = ((y << 3) | (y >> 29)) ^ x;
+		l = (k + ((l0 >> 8) | (l0 << 24))) ^ i;
+		k = ((k << 3) | (k >> 29)) ^ l;
+		l0 = l1;
+		l1 = l2;
+		l2 = l;
+	}
+	return (u64)x << 32 | y;
+}
+
+__noinline int emit_header(struct record_header *h, u32 type, u32 size)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_context *context = emit_task();
+	u64 id = bpf_get_current_pid_tgid();
+	u32 flags = 0;
+
+	if (!h)
+		return 0;
+	h->type = type;
+	h->version = RECORD_VERSION;
+	h->size = size;
+	h->time_ns = bpf_ktime_get_boot_ns();
+	h->pid = id >> 32;
+	h->tid = (u32)id;
+	h->uid = (u32)bpf_get_current_uid_gid();
+	h->cpu = bpf_get_smp_processor_id();
+	if (context) {
+		u32 top = context->n_causes - 1;
+
+		if (top < TASK_CAUSES)
+			h->cause = context->causes[top];
+		else if (context->n_probes)
+			h->cause = RECORD_CAUSE_PROBE;
+	}
+	READ(flags, &task->flags);
+	if (flags & PF_KTHREAD)
+		h->flags = RECORD_F_KTHREAD;
+	bpf_get_current_comm(h->comm, sizeof(h->comm));
+	return 0;
+}
+
+__noinline int emit_dev(struct record_dev *r, u64 device)
+{
+	struct device *dev = (void *)device;
+	struct device_driver *driver;
+	struct module *owner;
+
+	if (!r || !dev)
+		return 0;
+	r->key = emit_key(device);
+	emit_string(r->name, BPF_CORE_READ(dev, kobj.name));
+	emit_string(r->bus, BPF_CORE_READ(dev, bus, name));
+	driver = BPF_CORE_READ(dev, driver);
+	if (!driver)
+		return 0;
+	emit_string(r->driver, BPF_CORE_READ(driver, name));
+	owner = BPF_CORE_READ(driver, owner);
+	if (owner)
+		bpf_probe_read_kernel_str(r->module, sizeof(r->module),
+					  (void *)owner + bpf_core_field_offset(struct module, name));
+	return 0;
+}
+
 static __always_inline u64 root_lookup(const char *name, int size)
 {
 	u64 address = 0;

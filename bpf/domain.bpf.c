@@ -5,15 +5,39 @@
  */
 #include "domain.bpf.h"
 
+__noinline int domain_emit(u64 address, u32 reason, u32 mapped)
+{
+	struct irq_domain *domain = (void *)address;
+	struct record_domain *r;
+
+	if (!domain)
+		return 1;
+	r = emit_new(RECORD_DOMAIN, struct record_domain);
+	if (!r)
+		return 0;
+	r->reason = reason;
+	r->key = emit_key(address);
+	r->parent = emit_key(addr(BPF_CORE_READ(domain, parent)));
+	r->flags = BPF_CORE_READ(domain, flags);
+	r->bus_token = BPF_CORE_READ(domain, bus_token);
+	r->hwirq_max = BPF_CORE_READ(domain, hwirq_max);
+	r->mapcount = BPF_CORE_READ(domain, mapcount);
+	r->mapped = mapped;
+	emit_string(r->name, BPF_CORE_READ(domain, name));
+	emit_dev(&r->device, addr(BPF_CORE_READ(domain, dev)));
+	emit_submit(r);
+	return 1;
+}
+
 /* Since 6.11 every irq_domain_create_*() ends here */
 SEC("?fexit/__irq_domain_instantiate")
 int domain_instantiated(u64 *ctx)
 {
-	u64 address = ctx[3];
+	u64 address = addr((void *)ctx[3]);
 
 	if (address >= (u64)-MAX_ERRNO)
 		return 0;
-	domain_emit((void *)address, RECORD_REASON_CREATED, DOMAIN_NOT_WALKED);
+	domain_emit(address, RECORD_REASON_CREATED, DOMAIN_NOT_WALKED);
 	return 0;
 }
 
@@ -21,14 +45,14 @@ int domain_instantiated(u64 *ctx)
 SEC("?fentry/__irq_domain_publish")
 int domain_published(u64 *ctx)
 {
-	domain_emit((void *)ctx[0], RECORD_REASON_CREATED, DOMAIN_NOT_WALKED);
+	domain_emit(addr((void *)ctx[0]), RECORD_REASON_CREATED, DOMAIN_NOT_WALKED);
 	return 0;
 }
 
 SEC("?fexit/irq_domain_update_bus_token")
 int domain_bus_token(u64 *ctx)
 {
-	domain_emit((void *)ctx[0], RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
+	domain_emit(addr((void *)ctx[0]), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
 	return 0;
 }
 
@@ -49,7 +73,7 @@ int domain_of_device(u64 *ctx)
 	READ(domain, data + bpf_core_field_offset(struct msi_device_data, __domains) +
 			     domid * bpf_core_type_size(struct msi_dev_domain) +
 			     bpf_core_field_offset(struct msi_dev_domain, domain));
-	domain_emit(domain, RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
+	domain_emit(addr(domain), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
 	return 0;
 }
 
@@ -57,6 +81,6 @@ int domain_of_device(u64 *ctx)
 SEC("?fentry/irq_domain_remove")
 int domain_removed(u64 *ctx)
 {
-	domain_emit((void *)ctx[0], RECORD_REASON_REMOVED, DOMAIN_NOT_WALKED);
+	domain_emit(addr((void *)ctx[0]), RECORD_REASON_REMOVED, DOMAIN_NOT_WALKED);
 	return 0;
 }

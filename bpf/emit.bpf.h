@@ -49,38 +49,19 @@ extern struct tasks_map tasks SEC(".maps");
 #define READ(dst, src) bpf_probe_read_kernel(&(dst), sizeof(dst), (src))
 
 /*
- * An address becomes a key: Speck64/128 (a public block cipher of 27 rounds), keyed anew at
- * each start of the daemon. A permutation: different addresses give different keys.
+ * Functions below that are not static are verified once, by themselves, which keeps each program
+ * small for the verifier. They take kernel addresses as numbers: addr() makes one of a pointer.
  */
-static __noinline u64 emit_key(const void *address)
+static __always_inline u64 addr(const volatile void *pointer)
 {
-	u64 plain = 0, secret;
-	u32 x, y, k, l0, l1, l2;
+	u64 value = 0;
 
-	bpf_probe_read_kernel(&plain, sizeof(plain), &address);
-	if (!plain)
-		return 0;
-	x = plain >> 32;
-	y = plain;
-	secret = key_secret[0];
-	k = secret;
-	l0 = secret >> 32;
-	secret = key_secret[1];
-	l1 = secret;
-	l2 = secret >> 32;
-	for (u32 i = 0; i < 27; i++) {
-		u32 l;
-
-		x = (((x >> 8) | (x << 24)) + y) ^ k;
-		y = ((y << 3) | (y >> 29)) ^ x;
-		l = (k + ((l0 >> 8) | (l0 << 24))) ^ i;
-		k = ((k << 3) | (k >> 29)) ^ l;
-		l0 = l1;
-		l1 = l2;
-		l2 = l;
-	}
-	return (u64)x << 32 | y;
+	bpf_probe_read_kernel(&value, sizeof(value), &pointer);
+	return value;
 }
+
+/* The key of an address (cxlirqd.bpf.c); 0 for 0. */
+u64 emit_key(u64 address);
 
 static __always_inline struct task_context *emit_task(void)
 {
@@ -89,36 +70,8 @@ static __always_inline struct task_context *emit_task(void)
 	return bpf_map_lookup_elem(&tasks, &tid);
 }
 
-static __noinline void emit_header(struct record_header *h, u32 type, u32 size)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	u64 id = bpf_get_current_pid_tgid();
-	struct task_context *context = emit_task();
-	u32 flags = 0;
-
-	if (!h)
-		return;
-	h->type = type;
-	h->version = RECORD_VERSION;
-	h->size = size;
-	h->time_ns = bpf_ktime_get_boot_ns();
-	h->pid = id >> 32;
-	h->tid = (u32)id;
-	h->uid = (u32)bpf_get_current_uid_gid();
-	h->cpu = bpf_get_smp_processor_id();
-	if (context) {
-		u32 top = context->n_causes - 1;
-
-		if (top < TASK_CAUSES)
-			h->cause = context->causes[top];
-		else if (context->n_probes)
-			h->cause = RECORD_CAUSE_PROBE;
-	}
-	bpf_probe_read_kernel(&flags, sizeof(flags), &task->flags);
-	if (flags & PF_KTHREAD)
-		h->flags = RECORD_F_KTHREAD;
-	bpf_get_current_comm(h->comm, sizeof(h->comm));
-}
+/* Fills the head of a record; always 0. */
+int emit_header(struct record_header *h, u32 type, u32 size);
 
 /* Memory for a record of a size known at compile time, its head filled, the rest zero. */
 #define emit_reserve(record_type, bytes, zero_bytes)                                           \
@@ -148,24 +101,7 @@ static __always_inline void emit_submit(void *record)
 			bpf_probe_read_kernel_str((dst), sizeof(dst), __s);                    \
 	})
 
-static __noinline void emit_dev(struct record_dev *r, struct device *dev)
-{
-	struct device_driver *driver;
-	struct module *owner;
-
-	if (!r || !dev)
-		return;
-	r->key = emit_key(dev);
-	emit_string(r->name, BPF_CORE_READ(dev, kobj.name));
-	emit_string(r->bus, BPF_CORE_READ(dev, bus, name));
-	driver = BPF_CORE_READ(dev, driver);
-	if (!driver)
-		return;
-	emit_string(r->driver, BPF_CORE_READ(driver, name));
-	owner = BPF_CORE_READ(driver, owner);
-	if (owner)
-		bpf_probe_read_kernel_str(r->module, sizeof(r->module),
-					  (void *)owner + bpf_core_field_offset(struct module, name));
-}
+/* Describes the device at @device (0: nothing to do); always 0. */
+int emit_dev(struct record_dev *r, u64 device);
 
 #endif

@@ -60,14 +60,14 @@ int irqs_freed(u64 *ctx)
 static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct msi_msg *new, bool old_known)
 {
 	struct record_message *r = emit_new(RECORD_MESSAGE, struct record_message);
-	struct irq_desc *desc;
+	u64 desc;
 
 	if (!r)
 		return;
 	r->irq = irq;
 	r->count = 1;
 	if (msi) {
-		r->msi_key = emit_key(msi);
+		r->msi_key = emit_key(addr(msi));
 		r->msi_index = BPF_CORE_READ(msi, msi_index);
 		r->count = BPF_CORE_READ(msi, nvec_used);
 		r->old_message.address_lo = BPF_CORE_READ(msi, msg.address_lo);
@@ -80,7 +80,7 @@ static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct m
 	r->new_message.data = BPF_CORE_READ(new, data);
 	desc = desc_of_irq(irq);
 	if (desc)
-		r->state = BPF_CORE_READ(desc, irq_common_data.state_use_accessors);
+		r->state = BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
 	emit_submit(r);
 }
 

@@ -1,7 +1,189 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Handlers requested and freed, by whom, and the driver probes inside which that happens. */
+/*
+ * Handlers requested and freed, and by whom. The kernel keeps the requesting device only for
+ * managed requests; for the others there are two kinds of evidence: the device that the requesting
+ * task is probing, and the cookie (dev_id), when it is, lies in, or points into one device of the
+ * provider's family. Nothing is guessed from names.
+ */
 #include "owner.bpf.h"
 #include "cause.bpf.h"
+
+#define OWNER_CHILDREN_MAX 64
+#define OWNER_ANCESTORS_MAX 6
+#define OWNER_COOKIE_WORDS 6 /* no more: what lies behind a small object belongs to another */
+#define OWNER_BUS_OBJECT 64  /* a bus' own struct begins at most this far before its device */
+
+struct owner_context {
+	struct list_head *node, *head;
+	u64 words[OWNER_COOKIE_WORDS + 1]; /* the cookie, then what it points to */
+	struct device *exact, *content;
+	u32 n_content;
+};
+
+/* 0 = unrelated, 1 = what the cookie points to names @dev, 2 = the cookie itself does */
+static __always_inline int owner_matches(struct owner_context *c, struct device *dev)
+{
+	u64 base = addr(dev), data;
+	int match = 0;
+
+	if (!c || !base)
+		return 0;
+	data = addr(BPF_CORE_READ(dev, driver_data));
+	for (u32 i = 0; i <= OWNER_COOKIE_WORDS; i++) {
+		u64 word = c->words[i];
+
+		if (!word)
+			continue;
+		if (word == data || word - (base - OWNER_BUS_OBJECT) <
+					    OWNER_BUS_OBJECT + bpf_core_type_size(struct device))
+			match = !i ? 2 : match > 1 ? match : 1;
+	}
+	return match;
+}
+
+static long owner_child(u32 i, struct owner_context *c)
+{
+	struct list_head *node = c->node;
+	struct device *dev = NULL;
+	struct device_private *p;
+	int match;
+
+	if (!node || node == c->head)
+		return 1;
+	p = (void *)node - bpf_core_field_offset(struct device_private, knode_parent) -
+	    bpf_core_field_offset(struct klist_node, n_node);
+	READ(dev, &p->device);
+	if (dev) {
+		match = owner_matches(c, dev);
+		if (match == 2) {
+			c->exact = dev;
+			return 1;
+		}
+		if (match == 1) {
+			c->content = dev;
+			c->n_content++;
+		}
+	}
+	READ(c->node, &node->next);
+	return 0;
+}
+
+/* The one device among @provider and its children that the cookie belongs to, or 0 */
+u64 owner_of_cookie(u64 provider_address, u64 cookie);
+
+__noinline u64 owner_of_cookie(u64 provider_address, u64 cookie)
+{
+	struct device *provider = (void *)provider_address;
+	struct owner_context c = {};
+	struct device_private *p;
+	int match;
+
+	if (!provider || !cookie)
+		return 0;
+	c.exact = (void *)zero;
+	c.content = (void *)zero;
+	c.n_content = zero;
+	c.words[0] = cookie;
+	bpf_probe_read_kernel(&c.words[1], OWNER_COOKIE_WORDS * 8, (void *)cookie);
+	p = BPF_CORE_READ(provider, p);
+	if (p) {
+		c.head = (void *)p + bpf_core_field_offset(struct device_private, klist_children) +
+			 bpf_core_field_offset(struct klist, k_list);
+		READ(c.node, &c.head->next);
+		bpf_loop(OWNER_CHILDREN_MAX, owner_child, &c, 0);
+	}
+	if (c.exact)
+		return addr(c.exact);
+	if (c.n_content)
+		return c.n_content == 1 ? addr(c.content) : 0;
+	match = owner_matches(&c, provider);
+	return match ? provider_address : 0;
+}
+
+/* The innermost device that this task is probing, if @provider is it or an ancestor of it */
+static __always_inline struct device *owner_hint(struct device *provider)
+{
+	struct task_context *task = emit_task();
+	struct device *dev, *hint;
+	u32 top;
+
+	if (!task)
+		return NULL;
+	top = task->n_probes - 1;
+	if (top >= TASK_PROBES)
+		return NULL;
+	hint = (void *)task->probes[top];
+	if (!provider)
+		return hint;
+	dev = hint;
+	for (u32 i = 0; i < OWNER_ANCESTORS_MAX; i++) {
+		if (!dev)
+			break;
+		if (addr(dev) == addr(provider))
+			return hint;
+		dev = BPF_CORE_READ(dev, parent);
+	}
+	return NULL;
+}
+
+static __always_inline void owner_symbol(char *dst, u32 size, const void *function)
+{
+	static const char format[] = "%ps";
+	u64 argument = addr(function);
+
+	if (argument)
+		bpf_snprintf(dst, size, format, &argument, sizeof(argument));
+}
+
+__noinline int owner_emit_action(u64 desc_address, u64 action_address, u32 reason)
+{
+	struct irq_desc *desc = (void *)desc_address;
+	struct irqaction *action = (void *)action_address;
+	struct record_action *r;
+	struct task_struct *thread;
+	struct device *provider;
+
+	if (!desc || !action)
+		return 1;
+	r = emit_new(RECORD_ACTION, struct record_action);
+	if (!r)
+		return 0;
+	r->reason = reason;
+	r->irq = BPF_CORE_READ(desc, irq_data.irq);
+	r->vector = emit_key(desc_address);
+	r->key = emit_key(action_address);
+	r->cookie = emit_key(addr(BPF_CORE_READ(action, dev_id)));
+	r->flags = BPF_CORE_READ(action, flags);
+	thread = BPF_CORE_READ(action, thread);
+	if (thread)
+		r->thread = BPF_CORE_READ(thread, pid);
+	emit_string(r->name, BPF_CORE_READ(action, name));
+	owner_symbol(r->handler, sizeof(r->handler), BPF_CORE_READ(action, handler));
+	owner_symbol(r->thread_handler, sizeof(r->thread_handler), BPF_CORE_READ(action, thread_fn));
+	provider = BPF_CORE_READ(desc, irq_common_data.msi_desc, dev);
+	if (reason == RECORD_REASON_REQUESTED)
+		emit_dev(&r->hint, addr(owner_hint(provider)));
+	emit_dev(&r->device, owner_of_cookie(addr(provider), addr(BPF_CORE_READ(action, dev_id))));
+	emit_submit(r);
+	return 1;
+}
+
+__noinline int owner_emit_devres(u64 device, const struct irq_devres *irq, u32 reason)
+{
+	struct record_owner *r;
+
+	if (!device || !irq)
+		return 1;
+	r = emit_new(RECORD_OWNER, struct record_owner);
+	if (!r)
+		return 0;
+	r->reason = reason;
+	r->irq = irq->irq;
+	r->cookie = emit_key(addr(irq->dev_id));
+	emit_dev(&r->device, device);
+	emit_submit(r);
+	return 1;
+}
 
 static __always_inline int probe_begin(u64 device)
 {
@@ -28,7 +210,7 @@ static __always_inline int probe_end(void)
 SEC("?fentry/really_probe")
 int probe_entered(u64 *ctx)
 {
-	return probe_begin(owner_scalar((void *)ctx[0]));
+	return probe_begin(addr((void *)ctx[0]));
 }
 
 SEC("?fexit/really_probe")
@@ -44,7 +226,7 @@ int probe_pci_entered(u64 *ctx)
 	struct drv_dev_and_id *arg = (void *)ctx[0];
 	struct pci_dev *pdev = BPF_CORE_READ(arg, dev);
 
-	return probe_begin(owner_scalar((void *)pdev + bpf_core_field_offset(struct pci_dev, dev)));
+	return probe_begin(addr((void *)pdev + bpf_core_field_offset(struct pci_dev, dev)));
 }
 
 SEC("?fexit/local_pci_probe")
@@ -63,12 +245,12 @@ int handler_requesting(u64 *ctx)
 SEC("?fexit/__setup_irq")
 int handler_requested(u64 *ctx)
 {
-	struct irq_desc *desc = (void *)ctx[1];
+	u64 desc = addr((void *)ctx[1]);
 	s32 error = ctx[3];
 
 	cause_end();
 	if (!error)
-		owner_emit_action(desc, (void *)ctx[2], RECORD_REASON_REQUESTED);
+		owner_emit_action(desc, addr((void *)ctx[2]), RECORD_REASON_REQUESTED);
 	vector_emit(desc, RECORD_REASON_REQUESTED, error);
 	return 0;
 }
@@ -90,7 +272,7 @@ int handler_freed(u64 *ctx)
 	if (!r)
 		return 0;
 	r->irq = ctx[0];
-	r->cookie = emit_key((void *)ctx[1]);
+	r->cookie = emit_key(addr((void *)ctx[1]));
 	emit_submit(r);
 	return 0;
 }
@@ -102,6 +284,6 @@ int owner_added(u64 *ctx)
 	struct irq_devres irq = {};
 
 	if (devres_is_irq(devres_entry((void *)ctx[1]), &irq))
-		owner_emit_devres((void *)ctx[0], &irq, RECORD_REASON_REQUESTED);
+		owner_emit_devres(addr((void *)ctx[0]), &irq, RECORD_REASON_REQUESTED);
 	return 0;
 }

@@ -16,9 +16,6 @@
 #define IRQS_MAX (1 << 20)
 #define REVMAP_CHUNK 16
 
-extern void bpf_rcu_read_lock(void) __ksym __weak;
-extern void bpf_rcu_read_unlock(void) __ksym __weak;
-
 /* ---- domains ------------------------------------------------------------------------------- */
 
 struct revmap_context {
@@ -51,17 +48,20 @@ static long revmap_tree(u32 i, struct revmap_context *c)
 }
 
 /* hwirqs below revmap_size are in the linear part, the others in the tree */
-static __noinline u32 revmap_count(struct irq_domain *domain)
+u32 revmap_count(u64 address);
+
+__noinline u32 revmap_count(u64 address)
 {
+	struct irq_domain *domain = (void *)address;
 	struct revmap_context c = {};
 
 	c.mapped = zero;
 	c.index = zero;
-	c.base = owner_scalar((void *)domain + bpf_core_field_offset(struct irq_domain, revmap));
+	c.base = address + bpf_core_field_offset(struct irq_domain, revmap);
 	c.size = BPF_CORE_READ(domain, revmap_size);
 	if (c.size)
 		bpf_loop((c.size + REVMAP_CHUNK - 1) / REVMAP_CHUNK & (REVMAP_MAX - 1), revmap_linear, &c, 0);
-	c.head = owner_scalar(BPF_CORE_READ(domain, revmap_tree.xa_head));
+	c.head = addr(BPF_CORE_READ(domain, revmap_tree.xa_head));
 	if (c.head)
 		bpf_loop(REVMAP_MAX, revmap_tree, &c, 0);
 	return c.mapped;
@@ -89,7 +89,7 @@ static long domain_step(u32 i, struct walk_context *c)
 		return 1;
 	}
 	if (c->position >= c->cursor) {
-		struct irq_domain *domain = (void *)node - bpf_core_field_offset(struct irq_domain, link);
+		u64 domain = c->node - bpf_core_field_offset(struct irq_domain, link);
 
 		if (c->emitted >= c->limit)
 			return 1;
@@ -107,7 +107,7 @@ static long domain_step(u32 i, struct walk_context *c)
 	return 0;
 }
 
-static __noinline void walk_domains(struct walk_context *c)
+static __always_inline void walk_domains(struct walk_context *c)
 {
 	if (!c)
 		return;
@@ -125,8 +125,7 @@ static __noinline void walk_domains(struct walk_context *c)
 /* ---- interrupts and their handlers --------------------------------------------------------- */
 
 struct action_context {
-	struct irq_desc *desc;
-	struct irqaction *action;
+	u64 desc, action;
 	bool full;
 };
 
@@ -138,18 +137,18 @@ static long action_step(u32 i, struct action_context *c)
 		c->full = true;
 		return 1;
 	}
-	READ(c->action, &c->action->next);
+	READ(c->action, &((struct irqaction *)c->action)->next);
 	return 0;
 }
 
-static __noinline bool emit_irq(struct irq_desc *desc)
+static __always_inline bool emit_irq(u64 desc)
 {
 	struct action_context c = { .desc = desc };
 
 	c.full = zero;
 	if (!vector_emit(desc, RECORD_REASON_SNAPSHOT, 0))
 		return false;
-	c.action = BPF_CORE_READ(desc, action);
+	c.action = addr(BPF_CORE_READ((struct irq_desc *)desc, action));
 	if (c.action)
 		bpf_loop(VECTOR_ACTIONS_MAX, action_step, &c, 0);
 	return !c.full;
@@ -166,7 +165,7 @@ static long irq_step(u32 i, struct walk_context *c)
 		return 1;
 	}
 	if (tree_is_pointer(slot.entry)) {
-		if (!emit_irq((void *)slot.entry)) {
+		if (!emit_irq(slot.entry)) {
 			c->result = SNAPSHOT_FULL;
 			return 1;
 		}
@@ -180,7 +179,7 @@ static long irq_step(u32 i, struct walk_context *c)
 	return 0;
 }
 
-static __noinline void walk_irqs(struct walk_context *c)
+static __always_inline void walk_irqs(struct walk_context *c)
 {
 	if (!c)
 		return;
@@ -206,7 +205,7 @@ static long devres_step(u32 i, struct walk_context *c)
 				c->list = 0;
 				return 1;
 			}
-			if (!owner_emit_devres((void *)c->device, &irq, RECORD_REASON_SNAPSHOT)) {
+			if (!owner_emit_devres(c->device, &irq, RECORD_REASON_SNAPSHOT)) {
 				c->result = SNAPSHOT_FULL;
 				return 1;
 			}
@@ -243,7 +242,7 @@ static long device_step(u32 i, struct walk_context *c)
 	return 0;
 }
 
-static __noinline void walk_owners(struct walk_context *c)
+static __always_inline void walk_owners(struct walk_context *c)
 {
 	u64 kset = 0;
 

@@ -95,14 +95,24 @@ static int trace_commit(const struct trace *trace)
 	return 0;
 }
 
-static void trace_abandon(const struct trace *trace, const char *reason)
+/* @failure: what the daemon or the way to it is to blame for; NULL: we could not keep a piece. */
+static void trace_abandon(const struct trace *trace, const char *failure)
 {
-	if (trace->size > 0) {
+	const char *reason = strerror(-trace->error);
+
+	if (failure)
+		reason = failure;
+	else if (trace->error == -EBADMSG)
+		reason = "the daemon sent what is no base64";
+
+	if (trace->size > 0)
 		warnx("%s: kept, but incomplete: %s", trace->partial, reason);
-		return;
-	}
-	warnx("%s", reason);
-	unlink(trace->partial);
+	else if (failure)
+		warnx("%s", failure);
+	else
+		warnx("%s: %s", trace->file, reason);
+	if (trace->size == 0)
+		unlink(trace->partial);
 }
 
 /* A descriptor that is readable once it is time to stop. */
@@ -144,13 +154,17 @@ enum exit_code verb_record(const struct options *options, const char *argument)
 		return EXIT_USAGE;
 	}
 	stop = stop_fd(options->duration_us);
-	r = stop < 0 ? stop : trace_open(options->output, &trace);
+	if (stop < 0) {
+		warn("signalfd");
+		return EXIT_FAILED;
+	}
+	r = trace_open(options->output, &trace);
 	if (r < 0)
 		return EXIT_FAILED;
 	stream.interrupt_fd = stop;
 	r = client_stream(options, &stream, &failure);
 	if (r < 0) {
-		trace_abandon(&trace, failure ?: strerror(-trace.error));
+		trace_abandon(&trace, failure);
 		return EXIT_FAILED;
 	}
 	return exit_code_of(trace_commit(&trace));

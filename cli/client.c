@@ -42,19 +42,22 @@ static char *explain_errno(const struct options *options, int r)
 	return asprintf(&text, "%s: %s", options->socket, reason) < 0 ? NULL : text;
 }
 
-/* Error replies: the thing is a parameter of the error or, if that has none, the method. */
+/*
+ * Error replies: the thing is a parameter of the error or, if it has none, the method; what the
+ * daemon itself says in "reason" comes last.
+ */
 static char *explain_error(const char *method, const struct varlink_reply *reply)
 {
 	static const struct {
 		const char *error;
 		const char *thing;
-		const char *reason;	/* NULL: in the parameter "reason" */
+		const char *reason;
 	} errors[] = {
 		{ INTERFACE "NoSuchDevice", "device", "no such device" },
 		{ INTERFACE "NoSuchInterrupt", "irq", "no such interrupt" },
-		{ INTERFACE "TracingUnavailable", NULL, NULL },
+		{ INTERFACE "TracingUnavailable", NULL, "tracing is not available" },
 		{ INTERFACE "PermissionDenied", NULL, "permission denied" },
-		{ INTERFACE "Failed", NULL, NULL },
+		{ INTERFACE "Failed", NULL, "failed" },
 		{ VARLINK_METHOD_NOT_FOUND, NULL, "the running daemon cannot do this" },
 		{ VARLINK_METHOD_NOT_IMPLEMENTED, NULL, "the running daemon cannot do this" },
 		{ VARLINK_INTERFACE_NOT_FOUND, "interface", "the daemon does not serve this" },
@@ -69,12 +72,13 @@ static char *explain_error(const char *method, const struct varlink_reply *reply
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		if (strcmp(errors[i].error, reply->error) != 0)
 			continue;
-		reason = errors[i].reason ?: said ?: reply->error;
+		reason = errors[i].reason;
 		if (errors[i].thing)
 			thing = text_plain(json_object_get(reply->parameters, errors[i].thing),
 					   NULL);
 	}
-	return asprintf(&text, "%s: %s", thing ?: method, reason) < 0 ? NULL : text;
+	return asprintf(&text, "%s: %s%s%s", thing ?: method, reason, said ? ": " : "",
+			said ?: "") < 0 ? NULL : text;
 }
 
 static int open_call(const struct options *options, const struct client_stream *stream, bool more,

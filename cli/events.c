@@ -21,16 +21,17 @@ static const struct {
 } sentences[] = {
 	{ "domain-created", "{domain}" },
 	{ "domain-removed", "{domain}" },
-	{ "vector-allocated", "index {index} of domain {domain}" },
-	{ "vector-freed", "index {index} of domain {domain}" },
-	{ "handler-requested", "{action}: {handler}[, {relation}]" },
-	{ "handler-freed", "{action}: {handler}[, {relation}]" },
+	{ "vector-allocated", "[index {index} of ]domain {domain}" },
+	{ "vector-freed", "[index {index} of ]domain {domain}" },
+	{ "handler-requested", "{action}: {handler}[, {relation}][, vector of {provider}]" },
+	{ "handler-freed", "{action}: {handler}[, {relation}][, vector of {provider}]" },
 	{ "demand", "asked {min}..{max}[, granted {granted}][, {errno}]" },
 	{ "message-change", "[index {index}: ]{old_message} -> {new_message}[, {cause}]" },
-	{ "affinity-change", "{old} -> {new}[, {pending}][, {cause}]" },
+	{ "affinity-change", "{old} -> {new}[, effective {old_effective} -> {new_effective}]"
+			     "[, {pending}][, {cause}]" },
 	{ "cpu", "CPU {cpu} {online}" },
 	{ "gap", "{lost} records lost[: {reason}]" },
-	{ "correction", "{kind}[: {detail}]" },
+	{ "correction", "{kind}[: {detail}][: {domain}]" },
 };
 
 /* Fields that are more than plain text. */

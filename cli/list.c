@@ -60,6 +60,7 @@ static const struct column device_columns[] = {
 	  .flags = SHOWN_NUMBER },
 	{ .name = "UNCLAIMED", .key = "features", .text = text_results, .member = "unclaimed",
 	  .flags = NUMBER },
+	{ .name = "FEATURES", .key = "features", .member = "feature" },
 	{ .name = "MODULE", .key = "module" },
 	{ .name = "CLASS", .key = "class" },
 	{}
@@ -167,7 +168,7 @@ enum exit_code verb_devices(const struct options *options, const char *argument)
 		return exit_code_of(writer_list(writer, devices, NULL, NULL));
 
 	device = json_array_get(devices, 0);
-	if (!device) {
+	if (!json_is_object(device)) {
 		warnx("%s: the daemon knows nothing of it", argument);
 		return EXIT_FAILED;
 	}

@@ -52,7 +52,7 @@ static const struct column status_fields[] = {
 	{ .name = "Records lost", .key = "lost", .text = text_counts, .member = "reason" },
 	{ .name = "Events", .key = "events" },
 	{ .name = "Snapshots", .key = "snapshots" },
-	{ .name = "Last snapshot", .key = "snapshot_us", .text = text_time },
+	{ .name = "The last took", .key = "snapshot_us", .text = text_duration },
 	{ .name = "Corrections", .key = "corrections", .text = text_counts, .member = "kind" },
 	{ .name = "Refused", .key = "refused", .text = text_counts, .member = "kind" },
 	{}

@@ -13,6 +13,8 @@
 #include "cxlirqd/cleanup.h"
 
 #define USEC_PER_SEC	1000000
+#define USEC_PER_MSEC	1000
+#define ERRNO_MAX	4095	/* the kernel's own limit */
 
 __attribute__((format(printf, 1, 2)))
 static char *print(const char *format, ...)
@@ -163,13 +165,22 @@ char *text_time(const json_t *value, const char *member)
 	return print("%s.%06d", date, (int)(us % USEC_PER_SEC));
 }
 
+char *text_duration(const json_t *value, const char *member)
+{
+	(void)member;
+	if (!json_is_integer(value))
+		return NULL;
+	return print("%.1f ms", (double)json_integer_value(value) / USEC_PER_MSEC);
+}
+
 char *text_errno(const json_t *value, const char *member)
 {
 	json_int_t error = json_integer_value(value);
 
-	(void)member;
 	if (error == 0)
 		return NULL;
+	if (error < -ERRNO_MAX || error > ERRNO_MAX)
+		return text_plain(value, member);
 	return strdup(strerror((int)(error < 0 ? -error : error)));
 }
 

@@ -27,6 +27,7 @@ char *text_message(const json_t *value, const char *member);	/* "address/data" *
 char *text_target(const json_t *value, const char *member);	/* "cpu/vector" */
 char *text_span(const json_t *value, const char *member);	/* "min..max" */
 char *text_time(const json_t *value, const char *member);	/* local, with microseconds */
+char *text_duration(const json_t *value, const char *member);	/* of microseconds: "1.5 ms" */
 char *text_errno(const json_t *value, const char *member);	/* as strerror() says; 0: nothing */
 char *text_cause(const json_t *value, const char *member);	/* "kind by comm[pid] uid 0" */
 char *text_domain(const json_t *value, const char *member);	/* an id, or "name (id 3, token)" */

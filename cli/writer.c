@@ -98,6 +98,9 @@ static int add_column(struct libscols_table *table, const struct column *column,
 		flags |= SCOLS_FL_RIGHT;
 	if (tree && (column->flags & COLUMN_TREE))
 		flags |= SCOLS_FL_TREE;
+	/* Without it, a cell that is shorter than the heading makes libsmartcols forget the width. */
+	if (column->width > 0)
+		flags |= SCOLS_FL_STRICTWIDTH;
 	cl = scols_table_new_column(table, column->name, column->width, flags);
 	if (!cl)
 		return -ENOMEM;

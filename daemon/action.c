@@ -264,12 +264,12 @@ json_t *action_to_json(const struct model *model, const struct vector *vector,
 	};
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}",
-			 "device", json_text(action->device.name),
-			 "bus", json_text(action->device.bus),
-			 "driver", json_text(action->device.driver),
-			 "module", json_text(action->device.module[0] ? action->device.module : action->module),
-			 "action", json_text(action->name),
-			 "handler", json_text(action->handler),
+			 "device", text_to_json(action->device.name),
+			 "bus", text_to_json(action->device.bus),
+			 "driver", text_to_json(action->device.driver),
+			 "module", text_to_json(action->device.module[0] ? action->device.module : action->module),
+			 "action", text_to_json(action->name),
+			 "handler", text_to_json(action->handler),
 			 "relation", vector_relation(model, vector, action),
-			 "evidence", json_text(evidence[action->evidence]));
+			 "evidence", text_to_json(evidence[action->evidence]));
 }

@@ -34,7 +34,7 @@ static json_t *cause_to_json(const struct cause *cause)
 		return json_pack("{s:s, s:n, s:n, s:n}", "kind", "unknown", "comm", "pid", "uid");
 	return json_pack("{s:s, s:o, s:I, s:I}",
 			 "kind", cause_kind(cause),
-			 "comm", json_text(cause->comm),
+			 "comm", text_to_json(cause->comm),
 			 "pid", (json_int_t)cause->pid,
 			 "uid", (json_int_t)cause->uid);
 }
@@ -48,10 +48,10 @@ static void add_domain(const struct model *model, const struct change *c, json_t
 {
 	const char *token = model_name(model, RECORD_NAME_BUS_TOKEN, c->domain->bus_token);
 
-	set(object, "device", json_text(c->domain->device.name));
+	set(object, "device", text_to_json(c->domain->device.name));
 	set(object, "domain", json_pack("{s:I, s:o, s:o}", "id", (json_int_t)c->domain->id,
-					"name", json_text(c->domain->name),
-					"bus_token", json_text(token ?: "")));
+					"name", text_to_json(c->domain->name),
+					"bus_token", text_to_json(token ?: "")));
 }
 
 static void add_vector(const struct model *model, const struct change *c, json_t *object)
@@ -64,10 +64,10 @@ static void add_vector(const struct model *model, const struct change *c, json_t
 
 static void add_handler(const struct model *model, const struct change *c, json_t *object)
 {
-	set(object, "device", json_text(c->action->device.name));
-	set(object, "provider", json_text(c->vector->provider.name));
-	set(object, "action", json_text(c->action->name));
-	set(object, "handler", json_text(c->action->handler));
+	set(object, "device", text_to_json(c->action->device.name));
+	set(object, "provider", text_to_json(c->vector->provider.name));
+	set(object, "action", text_to_json(c->action->name));
+	set(object, "handler", text_to_json(c->action->handler));
 	set(object, "relation", json_string(vector_relation(model, c->vector, c->action)));
 }
 
@@ -93,7 +93,7 @@ static void set_mask(json_t *object, const char *name, const uint64_t *mask, uin
 {
 	char *list = vector_mask_list(mask, words);
 
-	set(object, name, list ? json_text(list) : NULL);
+	set(object, name, list ? text_to_json(list) : NULL);
 	free(list);
 }
 
@@ -122,12 +122,12 @@ static void add_gap(const struct model *model, const struct change *c, json_t *o
 {
 	(void)model;
 	set(object, "lost", json_integer((json_int_t)c->count));
-	set(object, "reason", json_text(c->reason));
+	set(object, "reason", text_to_json(c->reason));
 }
 
 static void add_correction(const struct model *model, const struct change *c, json_t *object)
 {
-	set(object, "kind", json_text(c->reason));
+	set(object, "kind", text_to_json(c->reason));
 	if (c->domain)
 		add_domain(model, c, object);
 }
@@ -163,7 +163,7 @@ json_t *change_to_json(const struct model *model, const struct change *change)
 				   "time_us", (json_int_t)model_time_us(model, change->time_ns),
 				   "type", types[change->type].name,
 				   "irq", v ? json_integer(v->irq) : json_null(),
-				   "device", v ? json_text(v->provider.name) : json_null());
+				   "device", v ? text_to_json(v->provider.name) : json_null());
 
 	if (object)
 		types[change->type].add(model, change, object);

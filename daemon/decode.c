@@ -20,6 +20,7 @@ struct choice {
 
 #define TEXTS_MAX 12
 #define RANGE_MAX 65536 /* interrupts that one call allocates or frees */
+#define ERRNO_MAX 4095  /* the kernel's own limit */
 
 struct shape {
 	unsigned int size;
@@ -108,6 +109,7 @@ static bool is_sound(const struct record_header *header)
 		const struct record_vector *r = (const void *)header;
 
 		return r->n_levels <= RECORD_LEVELS &&
+		       r->error >= -ERRNO_MAX && r->error <= ERRNO_MAX &&
 		       r->mask_words <= RECORD_SIZE_MAX / 8 &&
 		       sizeof(*r) + (size_t)RECORD_MASKS * r->mask_words * 8 <= header->size;
 	}

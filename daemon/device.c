@@ -170,7 +170,7 @@ static json_t *feature_to_json(const struct vector *vector, const struct action 
 {
 	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:o, s:o}",
 			 "feature", feature_of(action),
-			 "instance", json_text(action->device.name),
+			 "instance", text_to_json(action->device.name),
 			 "message_number", vector->msi_type ? json_integer(vector->msi_index) : json_null(),
 			 "irq", (json_int_t)vector->irq,
 			 "result", vector_n_actions(vector) > 1 ? "shared" : "granted",
@@ -203,12 +203,12 @@ static json_t *row_to_json(const struct model *model, const struct row *row)
 	const struct device *device = model_device(model, row->name);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:O}",
-			 "device", json_text(row->name),
-			 "bus", json_text(device ? device->bus : row->bus),
-			 "driver", json_text(device ? device->driver : row->driver),
-			 "module", json_text(device ? device->module : row->module),
-			 "parent", device ? json_text(device->parent) : json_null(),
-			 "class", device ? json_text(device->class_name) : json_null(),
+			 "device", text_to_json(row->name),
+			 "bus", text_to_json(device ? device->bus : row->bus),
+			 "driver", text_to_json(device ? device->driver : row->driver),
+			 "module", text_to_json(device ? device->module : row->module),
+			 "parent", device ? text_to_json(device->parent) : json_null(),
+			 "class", device ? text_to_json(device->class_name) : json_null(),
 			 "asked", json_null(),
 			 "granted", (json_int_t)row->granted,
 			 "used", (json_int_t)row->used,

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-json_t *json_text(const char *text)
+json_t *text_to_json(const char *text)
 {
 	json_t *string;
 	char *copy;
@@ -71,11 +71,11 @@ static json_t *mask_to_json(const uint64_t *mask, uint32_t words, const char *te
 	json_t *json;
 
 	if (!mask)
-		return text ? json_text(text) : json_null();
+		return text ? text_to_json(text) : json_null();
 	list = vector_mask_list(mask, words);
 	if (!list)
 		return NULL;
-	json = json_text(list);
+	json = text_to_json(list);
 	free(list);
 	return json;
 }
@@ -103,9 +103,9 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:b, s:o}",
 			 "irq", (json_int_t)v->irq,
-			 "provider", json_text(v->provider.name),
+			 "provider", text_to_json(v->provider.name),
 			 "domain", domain ? json_integer(domain->id) : json_null(),
-			 "chip", json_text(v->levels[0].chip),
+			 "chip", text_to_json(v->levels[0].chip),
 			 "index", v->msi_type ? json_integer(v->msi_index) : json_null(),
 			 "hwirq", has_hwirq && has_domain ?
 					  json_integer((json_int_t)v->levels[0].hwirq) : json_null(),
@@ -162,7 +162,7 @@ static json_t *hooks_to_json(const struct model *model, enum record_hook_kind ki
 
 		if (h->kind == kind)
 			json_array_append_new(array, json_pack("{s:s, s:b, s:o}", "hook", h->name, "attached",
-							       h->attached, "reason", json_text(h->reason)));
+							       h->attached, "reason", text_to_json(h->reason)));
 	}
 	return array;
 }
@@ -175,10 +175,10 @@ static const char *mode_name(const struct model *model)
 json_t *model_support_to_json(const struct model *model)
 {
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}",
-			 "kernel", json_text(model->base.release),
-			 "machine", json_text(model->base.machine),
+			 "kernel", text_to_json(model->base.release),
+			 "machine", text_to_json(model->base.machine),
 			 "mode", mode_name(model),
-			 "reason", json_text(model->base.reason),
+			 "reason", text_to_json(model->base.reason),
 			 "hooks", hooks_to_json(model, RECORD_HOOK_PROGRAM),
 			 "features", hooks_to_json(model, RECORD_HOOK_FEATURE));
 }

@@ -131,6 +131,6 @@ void device_apply_gone(struct model *model, const struct record_device *r);
 void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r);
 
 /* A JSON string, null for "". Bytes that are not UTF-8 become '?'. */
-json_t *json_text(const char *text);
+json_t *text_to_json(const char *text);
 
 #endif

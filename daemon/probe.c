@@ -67,18 +67,21 @@ static char refused_program[64];
 
 static int on_libbpf_message(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char line[512];
-	char *name;
+	_cleanup_free_ char *text = NULL;
+	char *name, *rest, *line;
 
-	vsnprintf(line, sizeof(line), format, arguments);
-	line[strcspn(line, "\n")] = 0;
-	name = strstr(line, "prog '");
-	if (name && strstr(line, "': failed to load")) {
+	(void)level;
+	if (vasprintf(&text, format, arguments) < 0) {
+		text = NULL;
+		return 0;
+	}
+	name = strstr(text, "prog '");
+	if (name && strstr(name, "': failed to load")) {
 		name += strlen("prog '");
 		snprintf(refused_program, sizeof(refused_program), "%.*s", (int)strcspn(name, "'"), name);
 	}
-	log_debug("libbpf: %s", line);
-	(void)level;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_debug("%s", line);
 	return 0;
 }
 

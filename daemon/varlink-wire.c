@@ -30,7 +30,8 @@ static int buffer_reserve(struct varlink_buffer *buffer, size_t room)
 	char *data;
 
 	/* Moving only when half of it is free keeps the cost of a byte constant. */
-	if (buffer->capacity - buffer->end < room && buffer->start >= buffer->capacity / 2) {
+	if (buffer->capacity - buffer->end < room && buffer->start > 0 &&
+	    buffer->start >= buffer->capacity / 2) {
 		memmove(buffer->data, buffer->data + buffer->start, buffer_size(buffer));
 		buffer->end = buffer_size(buffer);
 		buffer->start = 0;

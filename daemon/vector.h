@@ -47,6 +47,7 @@ struct vector {
 	uint32_t irq;
 	uint64_t key;      /* irq_desc */
 	bool bare;         /* allocated, nothing more known */
+	bool told;         /* clients know of it, or it was there first */
 	enum origin origin;
 	uint32_t state;
 	uint32_t n_levels;
@@ -61,23 +62,26 @@ struct vector {
 	bool settled_known;        /* since it has a handler */
 	struct record_msg settled; /* the value that stood after the last completed operation */
 	bool unsettled;
+	uint64_t unsettled_ns; /* since then */
 	struct cause message_cause;
 	uint64_t message_changes, message_rewrites, affinity_changes;
 
 	uint32_t mask_words;
 	uint64_t *masks; /* RECORD_MASKS of mask_words each */
 	struct cause pending; /* who asked for the move that still waits */
+	/* other masks than these, which a walk found: waiting for a record that explains them */
+	uint32_t seen_state, seen_words;
+	uint64_t *seen;
 	char *affinity_text, *effective_text; /* where only sysfs tells them */
 
 	struct action *actions;
+	uint32_t n_actions;
 	uint64_t walk;
 	uint32_t corrected; /* bits of enum correction, unconfirmed */
 	UT_hash_handle hh;
 };
 
 struct vector *vector_free(struct vector *vector);
-
-unsigned int vector_n_actions(const struct vector *vector);
 
 /* JSON object of the contract ("vector"); new reference, NULL without memory. */
 json_t *vector_to_json(const struct model *model, const struct vector *vector);

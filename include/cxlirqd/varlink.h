@@ -23,7 +23,7 @@
 #define VARLINK_CALL_MAX	(1U << 20)
 #define VARLINK_REPLY_MAX	(16U << 20)
 /* A stream's reader with more than this unread is too slow, and dropped. */
-#define VARLINK_QUEUE_MAX	(4U << 20)
+#define VARLINK_QUEUE_MAX	(16U << 20)
 #define VARLINK_CLIENTS_MAX	64U
 
 #define VARLINK_INVALID_PARAMETER	"org.varlink.service.InvalidParameter"

@@ -74,7 +74,7 @@ DEVICES = [
 STATUS = {"version": "0.1", "kernel": "6.18.0", "mode": "tracing", "health": "healthy",
           "reasons": [], "started_us": T0, "hooks_attached": 14, "hooks_total": 15, "domains": 4,
           "vectors": 3, "devices": 2, "records": 99, "lost": [], "snapshots": 2,
-          "snapshot_us": T0 + 5, "corrections": [{"kind": "vector-missing", "count": 1}],
+          "snapshot_us": 5400, "corrections": [{"kind": "vector-missing", "count": 1}],
           "events": 12, "refused": []}
 
 
@@ -89,15 +89,16 @@ SUPPORT = {"kernel": "6.18.0", "machine": "x86_64", "mode": "tracing", "reason":
            "features": [hook("bpf-lsm", False, "not in the lsm= list")]}
 
 
-def event(kind, irq=None, device=None, **fields):
-    return {"time_us": T0 + 123456, "type": kind, "irq": irq, "device": device, **fields}
+def event(what, irq=None, device=None, **fields):
+    return {"time_us": T0 + 123456, "type": what, "irq": irq, "device": device, **fields}
 
 
 EVENTS = [
     event("domain-created", domain={"id": 3, "name": "PCI-MSIX", "bus_token": "pci-device-msix"}),
     event("vector-allocated", 25, "0000:0d:00.0", index=3, domain=3),
+    event("vector-freed", 9, None, index=None, domain=1),
     event("handler-requested", 25, "pmu_mem0.0", action="pmu_mem0.0", handler="cxl_pmu_irq",
-          relation="borrowed"),
+          relation="borrowed", provider="0000:0d:00.0"),
     event("demand", None, "0000:0d:00.0", min=1, max=16, granted=8, errno=None),
     event("demand", None, "0000:0e:00.0", min=2, max=2, granted=None, errno=-28),
     event("message-change", 25, "0000:0d:00.0", index=3,
@@ -105,6 +106,7 @@ EVENTS = [
           new_message={"address": "fee02000", "data": "4022"},
           cause={"kind": "affinity-write", "comm": "ev\x1b[31mil", "pid": 42, "uid": 0}),
     event("affinity-change", 25, "0000:0d:00.0", old="0-3", new="2", pending=True,
+          old_effective="0", new_effective="2",
           cause={"kind": "cpu-hotplug", "comm": None, "pid": None, "uid": None}),
     event("cpu", cpu=3, online=False),
     event("gap", lost=12, reason="ring full"),

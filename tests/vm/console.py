@@ -36,6 +36,11 @@ _INNOCENT = ()
 _CONTEXT_LINES = 40
 
 
+def is_kernel_message(line):
+    """Whether the kernel wrote it, or part of it."""
+    return bool(_STAMP.search(line)) or MARKER in line
+
+
 class SplatScanner:
     """Takes lines, keeps each splat once with the lines that follow it."""
 

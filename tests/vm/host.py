@@ -79,6 +79,7 @@ class Guest:
         self.failures = 0
         self.exit_status = None
         self.ended = False
+        self.kernel_runs = False
         self.tail = collections.deque(maxlen=TAIL_LINES)
         self.qemu_output = b""
         self.scanner = console.SplatScanner()
@@ -198,9 +199,18 @@ class Guest:
     def on_line(self, line):
         self.tail.append(line)
         self.scanner.feed(line)
+        if self.options.echo:
+            self.echo(line)
         message = console.message_to_host(line)
         if message:
             self.on_message(*message)
+
+    def echo(self, line):
+        """What programs print, once the kernel runs; its own lines and the firmware's stay out."""
+        if console.is_kernel_message(line):
+            self.kernel_runs = True
+        elif self.kernel_runs:
+            print(line, flush=True)
 
     def on_message(self, word, text):
         if word == "pass":
@@ -332,6 +342,8 @@ def parse_arguments(argv):
                         help="default: 180, none with --interactive")
     parser.add_argument("--results", metavar="DIR", help="where the guest's files go")
     parser.add_argument("--console-log", metavar="F")
+    parser.add_argument("--echo", action="store_true",
+                        help="show what the guest's programs print")
     parser.add_argument("--interactive", action="store_true",
                         help="connect the terminal to the guest's console")
     options = parser.parse_args(argv[:end])

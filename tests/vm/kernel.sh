@@ -52,7 +52,7 @@ die() {
 fall_back() {
 	local old
 	# shellcheck disable=SC2012  # names are ours, and the order wanted is by time
-	old=$(ls -dt "$cache/kernels/$name"-*/ 2>/dev/null | head -n 1)
+	old=$(ls -dt "$cache/kernels/$name"-*/ 2>/dev/null | head -n 1 || true)
 	[ -n "$old" ] || die "$1, and no $name kernel is in $cache"
 	say "$1: using the cached $(cat "$old/package")"
 	echo "${old%/}"

@@ -26,15 +26,21 @@ seed=20240229
 
 # --- witnesses ---------------------------------------------------------------
 
+# show FILE...: "==> FILE <==" before the contents of each.
+show() {
+	tail -n +1 "$@" /dev/null 2>/dev/null
+}
+
 # witness DIRECTORY: what does not come from cxlirqd.
 witness() {
 	mkdir -p "$1"
 	cat /proc/interrupts >"$1/interrupts"
-	grep -H '' "$pci"/*/msi_irqs/* /sys/bus/auxiliary/devices/*/irqs/* >"$1/msi_irqs" 2>/dev/null
-	grep -H '' /sys/kernel/irq/*/* >"$1/kernel_irq"
-	grep -H '' /proc/irq/[0-9]*/*affinity_list >"$1/proc_irq"
-	grep -H '' /sys/kernel/debug/irq/irqs/* >"$1/debug_irqs" 2>/dev/null
-	grep -H '' /sys/kernel/debug/irq/domains/* >"$1/debug_domains" 2>/dev/null
+	show "$pci"/*/msi_irqs/* /sys/bus/auxiliary/devices/*/irqs/* >"$1/msi_irqs"
+	show "$pci"/*/class >"$1/classes"
+	show /sys/kernel/irq/*/* >"$1/kernel_irq"
+	show /proc/irq/[0-9]*/*affinity_list >"$1/proc_irq"
+	show /sys/kernel/debug/irq/irqs/* >"$1/debug_irqs"
+	show /sys/kernel/debug/irq/domains/* >"$1/debug_domains"
 	msixtable >"$1/msixtable" 2>"$1/msixtable.err"
 	ls -l /sys/bus/*/devices >"$1/devices"
 	find /sys/devices -name driver -type l -exec ls -l {} + >"$1/drivers"
@@ -47,10 +53,10 @@ unchanged() {
 	for _file in msi_irqs proc_irq debug_irqs debug_domains msixtable devices drivers; do
 		cmp -s "$1/$_file" "$2/$_file" || return 1
 	done
-	for _file in actions chip_name hwirq name type; do
-		[ "$(grep "/$_file:" "$1/kernel_irq")" = "$(grep "/$_file:" "$2/kernel_irq")" ] ||
-			return 1
+	for _at in "$1" "$2"; do
+		grep -A 1 -E '/(actions|chip_name|hwirq|name|type) <==' "$_at/kernel_irq" >"$_at/.still"
 	done
+	cmp -s "$1/.still" "$2/.still"
 }
 
 ask() {
@@ -255,6 +261,7 @@ collect cpu-off
 cpu1 1
 collect cpu-on
 
+cxlirqctl events --json >"$evidence/events.json" 2>/dev/null
 if kill -0 "$daemon" 2>/dev/null; then
 	pass "cxlirqd is still there"
 	kill "$daemon"
@@ -263,4 +270,4 @@ if kill -0 "$daemon" 2>/dev/null; then
 else
 	fail "cxlirqd is still there" "$(tail -n 5 "$evidence/cxlirqd.log")"
 fi
-result "$evidence/cxlirqd.log" "$evidence/uname" "$evidence/support.json"
+result "$evidence/cxlirqd.log" "$evidence/uname" "$evidence/support.json" "$evidence/events.json"

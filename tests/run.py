@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs every test and counts.
+
+    run.py [--build DIR] [SUITE]...
+
+A suite is a program or script; by default all of them, cheap ones first.
+Each says what it found in lines "ok NAME", "not ok NAME reason" and
+"skip NAME reason"; cmocka's TAP output has the same form.  A suite that ends
+with an error without having said what failed, or that says nothing, is itself
+a failure.  A skip is a failure too when CI is set, unless tests/skips names it.
+
+The last line is always "N passed, N failed".
+"""
+import argparse
+import fnmatch
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RESULT = re.compile(r"^(ok|not ok|skip)\s+(?:\d+ - )?(.*)$")
+KERNELS = ["bench", "debian-6.12", "debian-6.1"]
+
+
+def suites(build, sanitized):
+    """(name, command, seconds) of every suite there is, cheap ones first."""
+    found = []
+
+    def scripts(room):
+        folder = os.path.join(HERE, room)
+        if os.path.isdir(folder):
+            for entry in sorted(os.listdir(folder)):
+                if entry.endswith((".sh", ".py")) and entry.startswith(("check-", "test-", "replay")):
+                    yield f"{room}/{entry}", [os.path.join(folder, entry)]
+
+    for name, command in scripts("check"):
+        found.append((name, command, 300))
+    folder = os.path.join(sanitized, "tests", "unit")
+    if os.path.isdir(folder):
+        for entry in sorted(os.listdir(folder)):
+            if entry.startswith("test-") and "." not in entry:
+                found.append((f"unit/{entry}", [os.path.join(folder, entry)], 300))
+    for room, seconds in (("unit", 300), ("replay", 600), ("fuzz", 300)):
+        for name, command in scripts(room):
+            found.append((name, command, seconds))
+    for name, command in scripts("vm"):
+        found.append((name, command, 900))
+    for kernel in KERNELS:
+        found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 2400))
+    return found
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.bad = []
+
+    def fail(self, name, reason):
+        self.failed += 1
+        self.bad.append(f"{name}: {reason}")
+
+
+def allowed_skips():
+    """Lines "PATTERN: reason" of tests/skips."""
+    path = os.path.join(HERE, "skips")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [line.split(":")[0].strip() for line in file if line.strip() and line[0] != "#"]
+
+
+def take_line(name, line, count, skips):
+    match = RESULT.match(line)
+    if not match:
+        return None
+    word, what = match.groups()
+    what = what.strip()
+    title = f"{name} {what.split()[0] if what else '?'}"
+    if word == "ok" and "# skip" not in what.lower():
+        count.passed += 1
+        return "ok"
+    if word == "not ok":
+        count.fail(name, what)
+        return "not ok"
+    if os.environ.get("CI") and not any(fnmatch.fnmatch(title, s) for s in skips):
+        count.fail(name, f"skipped, and tests/skips does not allow it: {what}")
+    else:
+        count.skipped += 1
+    return "skip"
+
+
+def run(name, command, seconds, count, skips, env):
+    """One suite; its output goes on as it comes."""
+    before = (count.passed, count.failed, count.skipped)
+    print(f"# {name}", flush=True)
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace", env=env, start_new_session=True)
+    late = threading.Event()
+
+    def stop():
+        late.set()
+        os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    for line in process.stdout:
+        line = line.rstrip("\n")
+        take_line(name, line, count, skips)
+        print(line, flush=True)
+    status = process.wait()
+    timer.cancel()
+    if late.is_set():
+        count.fail(name, f"still running after {seconds} s, ended")
+    elif status and count.failed == before[1]:
+        count.fail(name, f"exit status {status} without a failed test")
+    elif (count.passed, count.failed, count.skipped) == before:
+        count.fail(name, "no test in it was executed")
+    print(f"# {name}: {count.passed - before[0]} passed, {count.failed - before[1]} failed, "
+          f"{count.skipped - before[2]} skipped, {time.monotonic() - start:.0f} s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--list", action="store_true", help="name the suites, and exit")
+    parser.add_argument("suites", nargs="*", help="names or patterns; default: all")
+    arguments = parser.parse_args()
+    build = os.path.abspath(arguments.build)
+    sanitized = os.path.join(build, "san")
+    env = dict(os.environ, BUILD=build, SANITIZED=sanitized, CMOCKA_MESSAGE_OUTPUT="TAP",
+               ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
+    chosen = [s for s in suites(build, sanitized)
+              if not arguments.suites or any(fnmatch.fnmatch(s[0], p) for p in arguments.suites)]
+    if arguments.list:
+        print("\n".join(s[0] for s in chosen))
+        return 0
+    count, skips = Count(), allowed_skips()
+    for name, command, seconds in chosen:
+        run(name, command, seconds, count, skips, env)
+    for line in count.bad:
+        print(f"failed: {line}")
+    if count.skipped:
+        print(f"{count.skipped} skipped, as tests/skips allows" if os.environ.get("CI")
+              else f"{count.skipped} skipped")
+    print(f"{count.passed} passed, {count.failed} failed")
+    return 1 if count.failed or not count.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,380 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# cxlirqctl, the whole program, against scripted-daemon.py: what it asks, what it prints, how it
+# ends. Above all the ways in which it can fail: then stdout is empty, stderr is one line, and the
+# exit code is the documented one.
+# usage: test-cli.sh [CXLIRQCTL]
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+cli=${1:-${SANITIZED:-${BUILD:-build}}/cxlirqctl}
+[ -x "$cli" ] || { echo "not ok cli $cli is no program"; exit 1; }
+cli=$(realpath "$cli")
+command -v python3 >/dev/null || { echo "skip cli there is no python3"; exit 77; }
+
+work=$(mktemp -d)
+daemon=
+stop_daemon() {
+	[ -n "$daemon" ] || return 0
+	kill "$daemon" 2>/dev/null
+	wait "$daemon" 2>/dev/null
+	daemon=
+}
+trap 'stop_daemon; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export TZ=UTC LC_ALL=C.UTF-8
+unset NO_COLOR
+
+failures=0
+check() { # NAME, then a command that must succeed
+	local name=$1
+	shift
+	if "$@"; then
+		echo "ok cli, $scene: $name"
+		return
+	fi
+	failures=$((failures + 1))
+	echo "not ok cli, $scene: $name"
+	sed 's/^/  stdout: /' out | head -5
+	sed 's/^/  stderr: /' err | head -5
+}
+
+scene() { # NAME: from here on the daemon plays this
+	stop_daemon
+	scene=$1
+	rm -f socket calls ready
+	python3 "$here/scripted-daemon.py" socket "$scene" calls >ready 2>trouble &
+	daemon=$!
+	for _ in $(seq 200); do
+		[ -s ready ] && return
+		sleep 0.05
+	done
+	echo "not ok cli, $scene: the scripted daemon does not start: $(tail -n 1 trouble)"
+	exit 1
+}
+
+run() { # ARGUMENT...: leaves out, err and $code
+	"$cli" -S socket --timeout 20 "$@" >out 2>err
+	code=$?
+}
+
+ends() { # CODE ARGUMENT...
+	local want=$1
+	shift
+	run "$@"
+	check "$* ends with $want" [ "$code" -eq "$want" ]
+}
+
+silent() { [ ! -s err ]; }
+prints() { grep -qF -- "$1" out; }
+complains() { # SENTENCE: that is all of stderr, and stdout is empty
+	[ ! -s out ] && [ "$(cat err)" = "cxlirqctl: $1" ]
+}
+is_json() { # EXPRESSION over the document d
+	python3 -c 'import json, sys
+d = json.load(open("out"))
+sys.exit(not eval(sys.argv[1]))' "$1"
+}
+asked() { # the last call, as JSON
+	[ "$(tail -n 1 calls)" = "$1" ]
+}
+
+scene=none
+
+# Nobody there
+rm -f out err; : >out; : >err
+run
+check "no socket" [ $code -eq 1 ]
+check "no socket" complains "socket: no such socket, is cxlirqd running?"
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+ends 1 domains
+check "stale socket" complains "socket: connection refused, cxlirqd is not running"
+ends 1 -S "$(printf 'x%.0s' $(seq 200))" status
+check "long path" complains "$(printf 'x%.0s' $(seq 200)): too long for a socket's path"
+
+# The command line; none of this needs a daemon
+misused() { # SENTENCE ARGUMENT...
+	local sentence=$1
+	shift
+	ends 2 "$@"
+	check "$*" complains "$sentence"
+}
+misused "frobnicate: unknown verb" frobnicate
+misused "stat: unknown verb" stat
+misused "--frobnicate: unknown option" --frobnicate
+misused "--frobnicate: unknown option" status --frobnicate
+misused "-x: unknown option" -x
+misused "-x: unknown option" -jx
+misused "--socket: needs an argument" -S
+misused "--timeout: needs an argument" --timeout
+misused "--json: takes no argument" --json=pretty
+misused "--irq: 'abc' is not a number" vectors --irq abc
+misused "--irq: '' is not a number" vectors --irq ""
+misused "--irq: '-1' is not a number" vectors --irq=-1
+misused "--irq: '4294967296' is not a number" vectors --irq 4294967296
+misused "--irq: '99999999999999999999999' is not a number" vectors --irq 99999999999999999999999
+misused "--irq: '5x' is not a number" vectors --irq 5x
+misused "--timeout: 'soon' is not a number" --timeout soon
+misused "--timeout: '-1' is not a number" --timeout=-1
+misused "--timeout: 'nan' is not a number" --timeout nan
+misused "--timeout: 'inf' is not a number" --timeout inf
+misused "--color: 'purple' is not auto, always or never" --color purple
+misused "status: takes no --tree" --tree
+misused "devices: takes no --follow" devices --follow
+misused "status: takes no --output" status -o ID
+misused "x: domains takes no more arguments" domains x
+misused "y: devices takes no more arguments" devices x y
+misused "record: needs a file, -o FILE" record
+ends 2 domains -o NAME,SHAPE
+check "unknown column" grep -q '^cxlirqctl: SHAPE: unknown column, valid are ID,NAME,' err
+check "unknown column, one line" [ "$(wc -l <err)" -eq 1 ]
+check "unknown column, nothing on stdout" [ ! -s out ]
+ends 0 --help
+for verb in status domains devices vectors events support snapshot record; do
+	check "help names $verb" grep -q "^  $verb " out
+done
+# What the program has, its manual names
+manual=$here/../../man/cxlirqctl.1
+for option in $(grep -o -- '--[a-z-]*' out); do
+	check "the manual names $option" grep -Eq "Fl ${option#-}( |\$)" "$manual"
+done
+for verb in domains devices vectors events support; do
+	run $verb -o SHAPE
+	for column in $(sed 's/.* valid are //; s/,/ /g' err); do
+		check "the manual names $column of $verb" grep -Eq "^\.Cm .*\b$column\b" "$manual"
+	done
+done
+ends 0 -V
+check "version" grep -Eq '^cxlirqctl [0-9]' out
+
+# All is well
+scene good
+ends 0
+check "no verb is status" asked '{"method": "io.cxlirqd.GetStatus", "parameters": {}}'
+check "status" prints "        Hooks: 14 of 15 attached"
+check "status" prints "The last took: 5.4 ms"
+ends 0 status --json
+check "status --json" is_json 'd["health"] == "healthy" and d["lost"] == []'
+
+ends 0 domains
+check "domains" prints " 3 IR-PCI-MSIX-0000:0d:00.0-12 pci-device-msix      2 0000:0d:00.0      4 APIC declared"
+ends 0 domains --tree
+check "domains --tree" prints " 3   └─IR-PCI-MSIX-0000:0d:00.0-12 pci-device-msix"
+ends 0 --json domains --tree
+check "domains --json" is_json 'isinstance(d, list) and [r["id"] for r in d] == [1, 2, 3, 9]'
+ends 0 domains -n -o name
+check "domains -n -o" [ "$(head -n 1 out)" = VECTOR ]
+
+ends 0 devices
+check "devices" asked '{"method": "io.cxlirqd.ListDevices", "parameters": {}}'
+check "devices" prints "0000:0d:00.0 pci cxl_pci 0000:0c:00.0 1..16       8    5      0      1       1"
+ends 0 devices 0000:0d:00.0
+check "devices DEVICE" asked '{"method": "io.cxlirqd.ListDevices", "parameters": {"device": "0000:0d:00.0"}}'
+check "devices DEVICE" prints "cpmu    pmu_mem0.1       9   - refused No space left on device message number"
+ends 0 devices 0000:0d:00.0 --json
+check "devices DEVICE --json is one object" is_json 'd["device"] == "0000:0d:00.0"'
+ends 0 devices 0000:0d:00.0 -n -o driver,granted
+check "devices DEVICE -o" [ "$(cat out)" = "cxl_pci       8" ]
+ends 1 devices mem7
+check "devices mem7" complains "mem7: no such device"
+ends 1 devices "$(printf '\377')"
+check "a device that is no UTF-8" complains "?: no such device"
+
+ends 0 vectors
+check "vectors" asked '{"method": "io.cxlirqd.ListVectors", "parameters": {}}'
+check "owners stand one below the other" \
+	[ "$(sed -n 3p out)" = "$(printf '%62s0000:0c:00.0:pcie010 own      pciehp' '')" ]
+check "a line fits 120 columns" [ "$(wc -L <out)" -le 120 ]
+ends 0 vectors --irq 25 --device pmu_mem0.0 --json
+check "vectors --irq --device" asked '{"method": "io.cxlirqd.ListVectors", "parameters": {"device": "pmu_mem0.0", "irq": 25}}'
+check "vectors --json" is_json 'len(d) == 1 and d[0]["message"] == {"address": "fee01000", "data": "4021"}'
+ends 0 vectors --json -o irq,owner
+check "vectors --json -o" is_json 'all(set(r) == {"irq", "owners"} for r in d)'
+ends 1 vectors --irq 99
+check "vectors --irq 99" complains "99: no such interrupt"
+ends 1 vectors --device mem7 --json
+check "vectors --device mem7" complains "mem7: no such device"
+
+ends 0 events
+check "events" asked '{"method": "io.cxlirqd.Monitor", "parameters": {"follow": false}, "more": true}'
+check "events" prints "2025-11-21 07:26:40.123456 demand               - 0000:0e:00.0 asked 2..2, No space left on device"
+check "events" prints "index 3: fee01000/4021 -> fee02000/4022, affinity-write by ev\\x1b[31mil[42] uid 0"
+check "events" prints "0-3 -> 2, effective 0 -> 2, pending, cpu-hotplug"
+check "events" prints "pmu_mem0.0: cxl_pmu_irq, borrowed, vector of 0000:0d:00.0"
+check "events" prints "vector-freed         9 -            domain 1"
+check "events" prints "PCI-MSIX (id 3, pci-device-msix)"
+check "events" prints "12 records lost: ring full"
+check "events of an unknown type" prints "from-the-future      7 x            color=blue size=3"
+ends 0 events --json
+check "events --json" python3 -c 'import json
+lines = [json.loads(line) for line in open("out")]
+assert len(lines) == 13 and lines[8] == {"time_us": 1763710000123456, "type": "cpu", "irq": None,
+                                         "device": None, "cpu": 3, "online": False}'
+"$cli" -S socket events --follow --json >out 2>err &
+follower=$!
+for _ in $(seq 100); do
+	[ "$(wc -l <out)" -eq 13 ] && break
+	sleep 0.05
+done
+check "events --follow prints at once" [ "$(wc -l <out)" -eq 13 ]
+check "events --follow goes on" kill -0 $follower
+kill $follower
+wait $follower 2>/dev/null
+
+ends 0 support
+check "support" prints "hook    irq_matrix_alloc no          -      - replaced by vector_alloc"
+ends 0 support --json
+check "support --json" is_json 'd["features"][0]["hook"] == "bpf-lsm" and "kind" not in d["hooks"][0]'
+ends 0 snapshot
+check "snapshot" prints "domains 4 entries"
+ends 0 snapshot --json
+check "snapshot --json" is_json 'len(d["vectors"]) == 1'
+run --no-pager --color=always
+check "--color=always" grep -q "$(printf '\033')" out
+run
+check "no color in a file" [ -z "$(tr -dc '\033' <out)" ]
+
+# Whoever stops reading is not told off for it
+"$cli" -S socket vectors 2>err | true
+check "closed pipe" silent
+"$cli" -S socket status >&- 2>err
+check "closed stdout" silent
+"$cli" -S socket domains >/dev/full 2>err
+code=$?
+: >out
+check "full disk, exit code" [ $code -eq 1 ]
+check "full disk" complains "standard output: No space left on device"
+scene flood
+timeout 20 "$cli" -S socket events --follow 2>err | head -n 1 >out
+check "endless stream into a closed pipe" silent
+check "endless stream into a closed pipe" grep -q ^TIME out
+timeout 20 "$cli" -S socket events --follow >/dev/full 2>err
+code=$?
+: >out
+check "endless stream onto a full disk, exit code" [ $code -eq 1 ]
+check "endless stream onto a full disk" grep -q '^cxlirqctl: standard output: ' err
+
+# Not well, but answered
+scene sick
+ends 3 status
+check "status, degraded" prints "      Because: records lost"
+check "status, degraded" prints " Records lost: ring-full 5"
+check "status, degraded" silent
+ends 3 status --json
+ends 3 support
+check "support, a hook is missing" prints "not in this kernel's BTF"
+scene without-tracing
+ends 3 support
+
+# Nothing to show
+scene empty
+for verb in domains devices vectors; do
+	ends 0 $verb --json
+	check "$verb, empty" [ "$(cat out)" = "[]" ]
+	check "$verb, empty, why" [ "$(cat err)" = "cxlirqctl: $verb: driver not bound" ]
+	ends 0 $verb
+	check "$verb, empty, as text" [ ! -s out ]
+done
+ends 0 events --json
+check "no events" [ ! -s out ]
+
+# Replies of any size and pace
+scene byte-by-byte
+ends 0 domains --json
+check "a slow reply" is_json 'len(d) == 4'
+scene large
+ends 0 vectors --json
+check "a large reply" is_json 'len(d) == 8192'
+scene strange
+for verb in "domains --tree" devices vectors; do
+	# shellcheck disable=SC2086
+	ends 0 $verb
+	check "$verb, strange rows" [ "$(wc -l <out)" -eq 8 ]
+done
+
+# Daemons that fail
+fails() { # SCENE SENTENCE
+	scene "$1"
+	ends 1 domains --json
+	check "$1" complains "$2"
+}
+fails gone "socket: the daemon closed the connection"
+fails full "socket: the daemon closed the connection"
+fails cut "socket: the daemon closed the connection"
+fails garbage "socket: the daemon's answer makes no sense"
+fails array "socket: the daemon's answer makes no sense"
+fails ill-typed "socket: the daemon's answer makes no sense"
+fails huge "socket: the daemon's answer is too long"
+fails lacking "socket: the daemon's answer lacks domains"
+fails wrong-type "socket: the daemon's answer lacks domains"
+fails denied "ListDomains: permission denied"
+fails refusing "ListDomains: tracing is not available: no BTF"
+fails failing "ListDomains: failed: out of luck"
+fails unheard-of "ListDomains: com.example.Odd"
+fails old "ListDomains: the running daemon cannot do this"
+scene silent
+ends 1 --timeout 0.2 domains
+check "--timeout" complains "socket: the daemon did not answer in time"
+ends 1 --timeout 0.2 events
+check "--timeout, events" complains "socket: the daemon did not answer in time"
+scene lost-in-stream
+ends 1 events --json
+check "what came is shown" [ "$(wc -l <out)" -eq 1 ]
+check "the daemon is lost" [ "$(cat err)" = "cxlirqctl: socket: the daemon closed the connection" ]
+
+# record
+scene=record
+python3 -c 'import sys
+sys.stdout.buffer.write(b"CXLIRQ\0\1" + bytes(range(256)) + b"end")' >wanted
+scene good
+ends 0 record -o trace --duration 0.3
+check "record --duration" cmp -s trace wanted
+check "record asks for more" asked '{"method": "io.cxlirqd.Record", "parameters": {}, "more": true}'
+check "nothing else is left" [ ! -e trace.partial ]
+for signal in INT TERM; do
+	rm -f trace
+	env --default-signal=INT "$cli" -S socket record -o trace >out 2>err &
+	recorder=$!
+	for _ in $(seq 100); do
+		[ "$(stat -c %s trace.partial 2>/dev/null)" = "$(stat -c %s wanted)" ] && break
+		sleep 0.05
+	done
+	check "not FILE before it is whole" [ ! -e trace ]
+	kill -$signal $recorder
+	wait $recorder
+	code=$?
+	check "SIG$signal ends with 0" [ $code -eq 0 ]
+	check "SIG$signal" cmp -s trace wanted
+	check "SIG$signal, without a word" silent
+done
+scene whole-trace
+ends 0 record -o trace
+check "an older trace is replaced" [ "$(cat trace)" = firstlast ]
+scene lost-in-stream
+ends 1 record -o trace
+check "the daemon is lost" complains "trace.partial: kept, but incomplete: socket: the daemon closed the connection"
+check "what came is kept" [ "$(cat trace.partial)" = half ]
+check "an older trace survives" [ "$(cat trace)" = firstlast ]
+ends 1 record -o trace
+check "what was kept is not overwritten" complains "trace.partial: File exists"
+check "what was kept is not overwritten" [ "$(cat trace.partial)" = half ]
+rm -f trace.partial
+scene no-base64
+ends 1 record -o trace
+check "no base64" complains "trace.partial: kept, but incomplete: the daemon sent what is no base64"
+rm -f trace.partial
+# Nothing at all can be written to a file there, so stderr must not be one.
+(ulimit -f 0; trap '' XFSZ; exec "$cli" -S socket record -o trace 2>&1) | cat >err
+code=${PIPESTATUS[0]}
+: >out
+check "full disk, exit code" [ "$code" -eq 1 ]
+check "full disk" complains "trace: File too large"
+check "full disk, nothing is left" [ ! -e trace.partial ]
+scene refusing
+ends 1 record -o trace
+check "refused" complains "Record: tracing is not available: no BTF"
+check "refused, nothing is left" [ ! -e trace.partial ]
+ends 1 record -o no/such/directory/trace
+check "no directory" complains "no/such/directory/trace.partial: No such file or directory"
+
+[ $failures -eq 0 ]
