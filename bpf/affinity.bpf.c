@@ -31,6 +31,15 @@ int vector_activated(u64 *ctx)
 	return 0;
 }
 
+/* A managed interrupt whose last CPU goes is shut down, which moves it without an affinity call. */
+SEC("?fexit/irq_domain_deactivate_irq")
+int vector_deactivated(u64 *ctx)
+{
+	if (ctx[0])
+		vector_emit(desc_of_data((void *)ctx[0]), RECORD_REASON_DEACTIVATED, 0);
+	return 0;
+}
+
 SEC("?fentry/irq_affinity_proc_write")
 int proc_write_entered(u64 *ctx)
 {

@@ -51,6 +51,7 @@ struct bus_type {
 struct device_driver {
 	const char *name;
 	struct module *owner;
+	const char *mod_name; /* of a driver that is built in */
 };
 
 struct klist {

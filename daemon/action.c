@@ -49,6 +49,7 @@ static void action_unlink(struct model *model, struct vector *vector, struct act
 		}
 	owner_drop(model, vector->irq, action->cookie);
 	free(action);
+	vector->n_actions--;
 	model->n_actions--;
 	if (!vector->actions)
 		vector->settled_known = false;
@@ -60,11 +61,15 @@ void actions_free(struct model *model, struct vector *vector)
 		action_unlink(model, vector, vector->actions);
 }
 
+/* More than any kernel has on one interrupt: they are searched one by one. */
+#define SHARERS_MAX 1024
+
 static struct action *action_add(struct model *model, struct vector *vector)
 {
 	struct action *action, **link;
 
-	if (model_is_full(model, TABLE_ACTIONS, model->n_actions))
+	if (model_is_full(model, TABLE_ACTIONS,
+			  vector->n_actions < SHARERS_MAX ? model->n_actions : UINT32_MAX))
 		return NULL;
 	action = calloc(1, sizeof(*action));
 	if (!action) {
@@ -74,6 +79,7 @@ static struct action *action_add(struct model *model, struct vector *vector)
 	for (link = &vector->actions; *link; link = &(*link)->next)
 		;
 	*link = action;
+	vector->n_actions++;
 	model->n_actions++;
 	return action;
 }
@@ -180,6 +186,9 @@ void action_apply_owner(struct model *model, const struct record_owner *r)
 	struct vector *vector = vector_find(model, r->irq);
 	struct action *action = vector ? action_find(vector, r->cookie) : NULL;
 
+	/* a device that could not be read proves nothing */
+	if (!r->device.name[0])
+		return;
 	if (!owner) {
 		if (model_is_full(model, TABLE_OWNERS, HASH_COUNT(model->owners)))
 			return;
@@ -231,7 +240,7 @@ void action_from_names(struct model *model, struct vector *vector, const char *n
 			memcpy(action->name, names, sizeof(action->name) - 1);
 		else
 			memcpy(action->name, names, length);
-		action->cookie = vector_n_actions(vector);
+		action->cookie = vector->n_actions;
 		names += length;
 		if (*names == ',')
 			names++;

@@ -121,7 +121,7 @@ static void add_cpu(const struct model *model, const struct change *c, json_t *o
 static void add_gap(const struct model *model, const struct change *c, json_t *object)
 {
 	(void)model;
-	set(object, "lost", json_integer((json_int_t)c->count));
+	set(object, "lost", json_integer(json_count(c->count)));
 	set(object, "reason", text_to_json(c->reason));
 }
 

@@ -109,6 +109,7 @@ struct reading {
 	unsigned int *warnings;
 	FILE *file;
 	int line;
+	bool inside; /* of a line: inih reads a long one in pieces */
 	int error;
 };
 
@@ -117,8 +118,11 @@ static char *read_line(char *buffer, int size, void *stream)
 {
 	struct reading *reading = stream;
 
-	reading->line++;
-	return fgets(buffer, size, reading->file);
+	if (!fgets(buffer, size, reading->file))
+		return NULL;
+	reading->line += !reading->inside;
+	reading->inside = !strchr(buffer, '\n');
+	return buffer;
 }
 
 static void warn(struct reading *reading, const char *what, const char *name, const char *why)
@@ -163,6 +167,8 @@ static int read_file(struct config *config, const char *path, bool must_exist, u
 		return must_exist || errno != ENOENT ? -errno : 0;
 	reading.file = file;
 	line = ini_parse_stream(read_line, &reading, on_key, &reading);
+	if (ferror(file))
+		return -errno;
 	reading.line = line;
 	if (line > 0)
 		warn(&reading, "not a setting in", path, "");

@@ -25,6 +25,8 @@ void device_apply(struct model *model, const struct record_device *r)
 {
 	struct device *device;
 
+	if (!r->name[0])
+		return;
 	HASH_FIND_STR(model->devices, r->name, device);
 	if (!device) {
 		if (model_is_full(model, TABLE_DEVICES, HASH_COUNT(model->devices)))
@@ -173,7 +175,7 @@ static json_t *feature_to_json(const struct vector *vector, const struct action 
 			 "instance", text_to_json(action->device.name),
 			 "message_number", vector->msi_type ? json_integer(vector->msi_index) : json_null(),
 			 "irq", (json_int_t)vector->irq,
-			 "result", vector_n_actions(vector) > 1 ? "shared" : "granted",
+			 "result", vector->n_actions > 1 ? "shared" : "granted",
 			 "errno", json_null(),
 			 "reason", json_null());
 }
@@ -203,7 +205,7 @@ static json_t *row_to_json(const struct model *model, const struct row *row)
 	const struct device *device = model_device(model, row->name);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:O}",
-			 "device", text_to_json(row->name),
+			 "device", string_to_json(row->name),
 			 "bus", text_to_json(device ? device->bus : row->bus),
 			 "driver", text_to_json(device ? device->driver : row->driver),
 			 "module", text_to_json(device ? device->module : row->module),

@@ -66,11 +66,11 @@ void domain_apply(struct model *model, const struct record_domain *r)
 	struct domain *domain = domain_find(model, r->key);
 	bool snapshot = r->reason == RECORD_REASON_SNAPSHOT;
 
-	if (snapshot && tombstone_has(model->dead_domains, r->key))
+	if (!r->key || (snapshot && tombstone_has(model->dead_domains, r->key)))
 		return;
 	if (r->reason == RECORD_REASON_REMOVED) {
 		if (model->walking)
-			tombstone_add(&model->dead_domains, r->key);
+			tombstone_add(model, &model->dead_domains, TABLE_DOMAINS, r->key);
 		if (domain)
 			domain_remove(model, domain, &r->header);
 		return;
@@ -88,15 +88,14 @@ void domain_apply(struct model *model, const struct record_domain *r)
 		domain = domain_add(model, r->key);
 		if (!domain)
 			return;
-		domain->corrected = snapshot && model->populated;
+		domain->corrected = snapshot;
 		change.domain = domain;
 		domain_fill(domain, r);
-		if (!snapshot)
+		/* an update before the first walk is of a domain that was there first */
+		if (r->reason == RECORD_REASON_CREATED || (!snapshot && model->populated))
 			model_change(model, &change, &r->header);
 	}
 	domain_fill(domain, r);
-	if (!snapshot)
-		domain->corrected = false;
 	domain->walk = model->walk;
 }
 
@@ -104,11 +103,11 @@ void domain_walk_end(struct model *model, const struct record_snapshot *r)
 {
 	struct domain *domain, *next;
 
+	model_domains(model); /* in order, whoever asked for what before */
 	HASH_ITER(hh, model->domains, domain, next) {
-		if (domain->corrected) {
-			domain->corrected = false;
+		if (domain->corrected && model->populated)
 			model_correct(model, CORRECTION_DOMAIN_APPEARED, domain, NULL, &r->header);
-		}
+		domain->corrected = false;
 		if (!r->complete || domain->walk == model->walk)
 			continue;
 		model_correct(model, CORRECTION_DOMAIN_VANISHED, domain, NULL, &r->header);
@@ -158,24 +157,28 @@ static json_t *domain_flags_to_json(const struct model *model, const struct doma
 			continue;
 		name = model_name(model, RECORD_NAME_DOMAIN_FLAG, 1U << bit);
 		snprintf(number, sizeof(number), "0x%x", 1U << bit);
-		json_array_append_new(flags, text_to_json(name ?: number));
+		json_array_append_new(flags, string_to_json(name ?: number));
 	}
 	return flags;
 }
 
-/* Interrupts that have a place in this domain, at whatever level of theirs */
-static unsigned int domain_mapped(const struct model *model, const struct domain *domain)
+/* A vector counts once for each level that lies in a domain. */
+static void domains_count_mapped(const struct model *model)
 {
 	const struct vector *vector;
-	unsigned int n = 0;
+	struct domain *domain;
 
+	for (domain = model->domains; domain; domain = domain->hh.next)
+		domain->mapped = 0;
 	for (vector = model->vectors; vector; vector = vector->hh.next)
-		for (uint32_t i = 0; i < vector->n_levels; i++)
-			n += vector->levels[i].domain == domain->key;
-	return n;
+		for (uint32_t i = 0; i < vector->n_levels; i++) {
+			domain = domain_find(model, vector->levels[i].domain);
+			if (domain)
+				domain->mapped++;
+		}
 }
 
-json_t *domain_to_json(const struct model *model, const struct domain *domain)
+static json_t *domain_to_json(const struct model *model, const struct domain *domain)
 {
 	const struct domain *parent = domain->parent ? domain_find(model, domain->parent) : NULL;
 	const char *token = model_name(model, RECORD_NAME_BUS_TOKEN, domain->bus_token);
@@ -184,16 +187,26 @@ json_t *domain_to_json(const struct model *model, const struct domain *domain)
 	snprintf(number, sizeof(number), "%u", domain->bus_token);
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:I}",
 			 "id", (json_int_t)domain->id,
-			 "name", text_to_json(domain->name),
-			 "bus_token", text_to_json(token ?: number),
+			 "name", string_to_json(domain->name),
+			 "bus_token", string_to_json(token ?: number),
 			 "flags", domain_flags_to_json(model, domain),
 			 "parent", parent ? json_integer(parent->id) : json_null(),
 			 "device", text_to_json(domain->device.name),
 			 "hwirq_max", domain->hwirq_max >> 63 ? json_null() :
 								json_integer((json_int_t)domain->hwirq_max),
-			 "mapped", (json_int_t)domain_mapped(model, domain),
+			 "mapped", (json_int_t)domain->mapped,
 			 "chip", text_to_json(domain->chip),
 			 "immutability", domain_immutability(model, domain),
 			 "affinity_changes", (json_int_t)domain->affinity_changes,
 			 "message_changes", (json_int_t)domain->message_changes);
+}
+
+json_t *model_domains_to_json(const struct model *model)
+{
+	json_t *array = json_array();
+
+	domains_count_mapped(model);
+	for (const struct domain *d = model_domains(model); d; d = d->hh.next)
+		json_array_append_new(array, domain_to_json(model, d));
+	return array;
 }

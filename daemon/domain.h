@@ -21,14 +21,12 @@ struct domain {
 	char name[64];
 	struct record_dev device;
 	char chip[24]; /* as its interrupts show it; "" until one was seen */
+	unsigned int mapped; /* interrupts that have a place in it; counted when it is told */
 	uint64_t affinity_changes, message_changes;
 	uint32_t affinity_vectors; /* that the affinity changes were of */
 	uint64_t walk;   /* snapshot in which it was seen last */
 	bool corrected;  /* first seen by a snapshot, not confirmed by an event yet */
 	UT_hash_handle hh;
 };
-
-/* JSON object of the contract ("domain"); new reference, NULL without memory. */
-json_t *domain_to_json(const struct model *model, const struct domain *domain);
 
 #endif

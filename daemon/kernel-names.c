@@ -91,7 +91,7 @@ static int want(struct kernel_names *names, const char *const *wanted, size_t n)
 	return 0;
 }
 
-/* "PREFIX_PCI_MSI" becomes "pci-msi". */
+/* "PREFIX_PCI_MSI" and "PREFIX_FLAG_PCI_MSI" become "pci-msi". */
 static bool shorten(const char *name, const char *prefix, char *ret_short, size_t size)
 {
 	size_t i;
@@ -99,6 +99,8 @@ static bool shorten(const char *name, const char *prefix, char *ret_short, size_
 	if (strncmp(name, prefix, strlen(prefix)))
 		return false;
 	name += strlen(prefix);
+	if (!strncmp(name, "FLAG_", 5))
+		name += 5;
 	for (i = 0; name[i] && i + 1 < size; i++)
 		ret_short[i] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
 	ret_short[i] = 0;
@@ -141,7 +143,8 @@ static const struct btf_type *type_with_enumerator(const struct btf *btf, const 
 	return NULL;
 }
 
-#define FLAG_PREFIX "IRQ_DOMAIN_FLAG_"
+/* most are called IRQ_DOMAIN_FLAG_SOMETHING, one IRQ_DOMAIN_NAME_ALLOCATED */
+#define FLAG_PREFIX "IRQ_DOMAIN_"
 #define TOKEN_PREFIX "DOMAIN_BUS_"
 
 static int read_types(struct kernel_names *names)

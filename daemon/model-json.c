@@ -5,14 +5,11 @@
 
 #include <stdlib.h>
 
-json_t *text_to_json(const char *text)
+json_t *string_to_json(const char *text)
 {
-	json_t *string;
+	json_t *string = json_string(text);
 	char *copy;
 
-	if (!*text)
-		return json_null();
-	string = json_string(text);
 	if (string)
 		return string;
 	copy = strdup(text);
@@ -24,6 +21,16 @@ json_t *text_to_json(const char *text)
 	string = json_string(copy);
 	free(copy);
 	return string;
+}
+
+json_t *text_to_json(const char *text)
+{
+	return *text ? string_to_json(text) : json_null();
+}
+
+json_int_t json_count(uint64_t count)
+{
+	return count > INT64_MAX ? INT64_MAX : (json_int_t)count;
 }
 
 json_t *message_to_json(const struct record_msg *message, bool known)
@@ -110,7 +117,7 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 			 "hwirq", has_hwirq && has_domain ?
 					  json_integer((json_int_t)v->levels[0].hwirq) : json_null(),
 			 "message", message_to_json(&v->message, v->message_known),
-			 "target", v->x86_vector >= 0 && v->x86_cpu >= 0 ?
+			 "target", v->x86_vector > 0 && v->x86_cpu >= 0 ?
 					   json_pack("{s:i, s:i}", "cpu", v->x86_cpu, "vector", v->x86_vector) :
 					   json_null(),
 			 "affinity", mask_to_json(vector_affinity(v), v->mask_words, v->affinity_text),
@@ -118,19 +125,10 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 			 "managed", v->masks ? json_boolean(v->state & VECTOR_STATE_MANAGED) : json_null(),
 			 "state", v->actions ? "requested" : "allocated",
 			 "origin", origins[v->origin],
-			 "interrupts", (json_int_t)v->interrupts,
+			 "interrupts", json_count(v->interrupts),
 			 "message_changes", (json_int_t)v->message_changes,
 			 "sysfs", model_sysfs_vector(model, v->irq) != NULL,
 			 "owners", owners_to_json(model, v));
-}
-
-json_t *model_domains_to_json(const struct model *model)
-{
-	json_t *array = json_array();
-
-	for (const struct domain *d = model_domains(model); d; d = d->hh.next)
-		json_array_append_new(array, domain_to_json(model, d));
-	return array;
 }
 
 static bool vector_is_of(const struct vector *vector, const char *device)
@@ -161,22 +159,23 @@ static json_t *hooks_to_json(const struct model *model, enum record_hook_kind ki
 		const struct hook *h = &model->hooks[i];
 
 		if (h->kind == kind)
-			json_array_append_new(array, json_pack("{s:s, s:b, s:o}", "hook", h->name, "attached",
-							       h->attached, "reason", text_to_json(h->reason)));
+			json_array_append_new(array, json_pack("{s:o, s:b, s:o}", "hook", string_to_json(h->name),
+							       "attached", h->attached, "reason",
+							       text_to_json(h->reason)));
 	}
 	return array;
 }
 
 static const char *mode_name(const struct model *model)
 {
-	return model->base.mode == RECORD_MODE_TRACING ? "tracing" : "sysfs";
+	return model->has_base && model->base.mode == RECORD_MODE_TRACING ? "tracing" : "sysfs";
 }
 
 json_t *model_support_to_json(const struct model *model)
 {
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}",
-			 "kernel", text_to_json(model->base.release),
-			 "machine", text_to_json(model->base.machine),
+			 "kernel", string_to_json(model->base.release),
+			 "machine", string_to_json(model->base.machine),
 			 "mode", mode_name(model),
 			 "reason", text_to_json(model->base.reason),
 			 "hooks", hooks_to_json(model, RECORD_HOOK_PROGRAM),
@@ -188,15 +187,16 @@ json_t *model_lost_to_json(const struct model *model)
 	json_t *array = json_array();
 
 	for (uint32_t i = 0; i < model->n_lost; i++)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "reason", model->lost[i].reason, "count",
-						       (json_int_t)model->lost[i].count));
+		json_array_append_new(array, json_pack("{s:o, s:I}", "reason",
+						       string_to_json(model->lost[i].reason), "count",
+						       json_count(model->lost[i].count)));
 	return array;
 }
 
 static void append_count(json_t *array, const char *kind, uint64_t count)
 {
 	if (count)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "kind", kind, "count", (json_int_t)count));
+		json_array_append_new(array, json_pack("{s:s, s:I}", "kind", kind, "count", json_count(count)));
 }
 
 json_t *model_corrections_to_json(const struct model *model)

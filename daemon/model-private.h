@@ -96,7 +96,8 @@ void model_correct(struct model *model, enum correction kind, const struct domai
 		   const struct vector *vector, const struct record_header *header);
 void cause_from_header(struct cause *cause, const struct record_header *header);
 
-void tombstone_add(struct tombstone **table, uint64_t key);
+/* At most as many as @counted may have entries; what is refused is counted there. */
+void tombstone_add(struct model *model, struct tombstone **table, enum table counted, uint64_t key);
 bool tombstone_has(struct tombstone *table, uint64_t key);
 void tombstone_remove(struct tombstone **table, uint64_t key);
 void tombstones_clear(struct tombstone **table);
@@ -130,7 +131,11 @@ void device_apply(struct model *model, const struct record_device *r);
 void device_apply_gone(struct model *model, const struct record_device *r);
 void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r);
 
-/* A JSON string, null for "". Bytes that are not UTF-8 become '?'. */
+/* A JSON string. Bytes above 0x7f become '?' where they are not UTF-8. */
+json_t *string_to_json(const char *text);
+/* The same, null for "". */
 json_t *text_to_json(const char *text);
+/* JSON's numbers are signed. */
+json_int_t json_count(uint64_t count);
 
 #endif

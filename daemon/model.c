@@ -118,11 +118,11 @@ void cause_from_header(struct cause *cause, const struct record_header *header)
 	memcpy(cause->comm, header->comm, sizeof(cause->comm));
 }
 
-void tombstone_add(struct tombstone **table, uint64_t key)
+void tombstone_add(struct model *model, struct tombstone **table, enum table counted, uint64_t key)
 {
 	struct tombstone *stone;
 
-	if (tombstone_has(*table, key))
+	if (tombstone_has(*table, key) || model_is_full(model, counted, HASH_COUNT(*table)))
 		return;
 	stone = calloc(1, sizeof(*stone));
 	if (!stone)
@@ -198,20 +198,27 @@ static void apply_hook(struct model *model, const struct record_hook *r)
 	memcpy(hook->reason, r->reason, sizeof(hook->reason));
 }
 
+/* The last place is for the reasons that have none. */
+static struct lost *lost_find(struct model *model, const char *reason)
+{
+	for (uint32_t i = 0; i < model->n_lost; i++)
+		if (!strcmp(model->lost[i].reason, reason))
+			return &model->lost[i];
+	if (model->n_lost == MODEL_LOST_MAX)
+		return &model->lost[MODEL_LOST_MAX - 1];
+	if (model->n_lost == MODEL_LOST_MAX - 1)
+		reason = "other";
+	snprintf(model->lost[model->n_lost].reason, sizeof(model->lost->reason), "%s", reason);
+	return &model->lost[model->n_lost++];
+}
+
 static void apply_lost(struct model *model, const struct record_lost *r)
 {
 	struct change change = { .type = CHANGE_GAP, .count = r->count, .reason = r->reason };
-	struct lost *lost = NULL;
+	struct lost *lost = lost_find(model, r->reason);
 
-	for (uint32_t i = 0; i < model->n_lost; i++)
-		if (!strcmp(model->lost[i].reason, r->reason))
-			lost = &model->lost[i];
-	if (!lost && model->n_lost < MODEL_LOST_MAX) {
-		lost = &model->lost[model->n_lost++];
-		memcpy(lost->reason, r->reason, sizeof(lost->reason));
-	}
-	if (lost)
-		lost->count += r->count;
+	if (__builtin_add_overflow(lost->count, r->count, &lost->count))
+		lost->count = UINT64_MAX;
 	model_change(model, &change, &r->header);
 }
 
@@ -428,5 +435,6 @@ bool model_has_snapshot(const struct model *model)
 
 int64_t model_time_us(const struct model *model, uint64_t time_ns)
 {
-	return ((int64_t)time_ns + model->base.realtime_offset_ns) / 1000;
+	/* unsigned: a sum that a file made up may wrap */
+	return (int64_t)(time_ns + (uint64_t)model->base.realtime_offset_ns) / 1000;
 }

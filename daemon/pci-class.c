@@ -9,8 +9,8 @@
 #include <setjmp.h>
 #include <string.h>
 
-#define KEPT_MAX	64U
-#define CLASS_CXL	0x0502U
+#define KEPT_MAX 64U
+#define CLASS_CXL 0x0502U
 
 struct pci_class {
 	char *ids_path;
@@ -38,7 +38,7 @@ static void look_up(const char *ids_path, unsigned int code, char *buffer, size_
 	char *volatile name = NULL;
 
 	access->error = on_error;
-	access->id_lookup_mode = 0;	/* no cache file in somebody's home */
+	access->id_lookup_mode = 0; /* no cache file in somebody's home */
 	if (ids_path)
 		pci_set_name_list_path(access, (char *)ids_path, 0);
 	if (!setjmp(failed)) {

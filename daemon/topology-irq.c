@@ -3,6 +3,8 @@
  * Interrupts as sysfs and procfs show them, for hosts where the kernel refuses to be traced: no
  * message, no handler, no owner, but what there is, whose it is by msi_irqs/, its counts and CPUs.
  */
+#define HASH_NONFATAL_OOM 1
+
 #include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -65,6 +67,10 @@ static int provider_add(struct topology *t, const char *device, uint32_t irq, vo
 	provider->irq = irq;
 	snprintf(provider->device, sizeof(provider->device), "%s", device);
 	HASH_ADD(hh, *table, irq, sizeof(irq), provider);
+	if (!provider->hh.tbl) {
+		free(provider);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -139,8 +145,8 @@ static int irq_read(struct topology *t, const char *name, const struct provider 
 	if (sysfs_read_text(proc_fd, "smp_affinity_list", text, sizeof(text)) > 0)
 		set_field_list(t, record->affinity, sizeof(record->affinity), text);
 	if (sysfs_read_text(proc_fd, "effective_affinity_list", text, sizeof(text)) > 0)
-		set_field_list(t, record->effective_affinity,
-			       sizeof(record->effective_affinity), text);
+		set_field_list(t, record->effective_affinity, sizeof(record->effective_affinity),
+			       text);
 	return 0;
 }
 

@@ -13,10 +13,10 @@ struct topology {
 	int root_fd;
 	topology_emit_fn emit;
 	void *userdata;
-	int emit_error;		/* of this read; ends it */
+	int emit_error; /* of this read; ends it */
 	struct topology_counters counters;
 
-	struct topology_known *known;	/* the devices told */
+	struct topology_known *known; /* the devices told */
 	uint64_t generation;
 	struct pci_class *pci_class;
 
@@ -27,9 +27,9 @@ struct topology {
 
 struct topology_bus {
 	const char *name;
-	const char *vectors;	/* the directory in a device's own that lists its interrupts */
-	bool provider;		/* it lists what the device provides, not what it uses */
-	bool vectors_only;	/* a device without it is of no interest */
+	const char *vectors; /* the directory in a device's own that lists its interrupts */
+	bool provider; /* it lists what the device provides, not what it uses */
+	bool vectors_only; /* a device without it is of no interest */
 };
 
 /* Ends with a NULL name. */
@@ -42,7 +42,7 @@ struct record_header topology_header(enum record_type type, size_t size, uint64_
 
 /* Fills a record's field; what is too long is cut, but not inside a UTF-8 character. */
 void topology_set_field(struct topology *t, char *field, size_t size, const char *text);
-#define FIELD_SET(t, field, text)	topology_set_field(t, field, sizeof(field), text)
+#define FIELD_SET(t, field, text) topology_set_field(t, field, sizeof(field), text)
 
 typedef int (*topology_vector_fn)(struct topology *t, const char *device, uint32_t irq,
 				  void *argument);

@@ -6,6 +6,8 @@
  * Each read tells everything again instead of the difference: a record file may start at any
  * read, and the model compares anyway. Only to tell what has gone is something kept here.
  */
+#define HASH_NONFATAL_OOM 1
+
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -18,29 +20,29 @@
 #include "uevent.h"
 
 const struct topology_bus topology_buses[] = {
-	{ "pci", "msi_irqs", true, false },
-	{ "platform", "msi_irqs", true, true },
-	{ "pci_express", NULL, false, false },
-	{ "auxiliary", "irqs", false, false },
-	{ "cxl", NULL, false, false },
-	{ "virtio", NULL, false, false },
-	{ "pci-epf", NULL, false, false },
-	{}
+	{ .name = "pci", .vectors = "msi_irqs", .provider = true },
+	{ .name = "platform", .vectors = "msi_irqs", .provider = true, .vectors_only = true },
+	{ .name = "pci_express" },
+	{ .name = "auxiliary", .vectors = "irqs" },
+	{ .name = "cxl" },
+	{ .name = "virtio" },
+	{ .name = "pci-epf" },
+	{},
 };
 
 /* The same for the monitor. */
-static const char *const subsystems[] = {
-	"pci", "platform", "pci_express", "auxiliary", "cxl", "virtio", "pci-epf", NULL
-};
+static const char *const subsystems[] = { "pci", "platform", "pci_express", "auxiliary",
+					  "cxl", "virtio",   "pci-epf",	    NULL };
 _Static_assert(sizeof(subsystems) / sizeof(subsystems[0]) ==
-	       sizeof(topology_buses) / sizeof(topology_buses[0]), "one for each bus");
+		       sizeof(topology_buses) / sizeof(topology_buses[0]),
+	       "one for each bus");
 
 /* A device that was told. */
 struct topology_known {
 	UT_hash_handle hh;
 	const struct topology_bus *bus;
-	uint64_t generation;	/* of the last read that saw it */
-	char key[sizeof(((struct record_device *)NULL)->bus) + NAME_MAX + 2];	/* bus/name */
+	uint64_t generation; /* of the last read that saw it */
+	char key[sizeof(((struct record_device *)NULL)->bus) + NAME_MAX + 2]; /* bus/name */
 };
 
 /* ---- Records ---- */
@@ -118,6 +120,10 @@ static int known_add(struct topology *t, const struct topology_bus *bus, const c
 	known->generation = t->generation;
 	snprintf(known->key, sizeof(known->key), "%s/%s", bus->name, name);
 	HASH_ADD_STR(t->known, key, known);
+	if (!known->hh.tbl) {
+		free(known);
+		return -ENOMEM;
+	}
 	return 1;
 }
 

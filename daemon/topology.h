@@ -19,9 +19,9 @@
 #include "cxlirqd/record.h"
 
 /* Devices kept in mind, to tell which have gone; more are counted and not told. */
-#define TOPOLOGY_DEVICES_MAX	16384U
+#define TOPOLOGY_DEVICES_MAX 16384U
 /* Interrupts whose provider topology_read_irqs() looks up; more are told without one. */
-#define TOPOLOGY_IRQS_MAX	65536U
+#define TOPOLOGY_IRQS_MAX 65536U
 
 struct topology;
 
@@ -32,12 +32,12 @@ typedef int (*topology_emit_fn)(const struct record_header *record, void *userda
 typedef void (*topology_settled_fn)(void *userdata);
 
 struct topology_counters {
-	uint64_t devices_refused;	/* TOPOLOGY_DEVICES_MAX */
-	uint64_t irqs_refused;		/* TOPOLOGY_IRQS_MAX */
-	uint64_t truncated;		/* names and lists longer than their field */
-	uint64_t reads_failed;		/* of those that uevents started */
-	uint64_t uevents;		/* of the buses read here */
-	uint64_t uevents_lost;		/* times that some were dropped; then all is read again */
+	uint64_t devices_refused; /* TOPOLOGY_DEVICES_MAX */
+	uint64_t irqs_refused; /* TOPOLOGY_IRQS_MAX */
+	uint64_t truncated; /* names and lists longer than their field */
+	uint64_t reads_failed; /* of those that uevents started */
+	uint64_t uevents; /* of the buses read here */
+	uint64_t uevents_lost; /* times that some were dropped; then all is read again */
 };
 
 /* @root: "/", or where a tree with sys/ and proc/ lies. */

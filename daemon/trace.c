@@ -31,14 +31,14 @@ static int read_record(FILE *file, void *buffer, size_t *ret_size)
 	if (!n && feof(file))
 		return 0;
 	if (n < sizeof(*header))
-		return ferror(file) ? -EIO : -ENODATA;
+		return ferror(file) ? -errno : -ENODATA;
 	if (header->version != RECORD_VERSION)
 		return -EPROTONOSUPPORT;
 	if (header->size < sizeof(*header) || header->size > RECORD_SIZE_MAX || header->size % 8)
 		return -EBADMSG;
 	n = fread((char *)buffer + sizeof(*header), 1, header->size - sizeof(*header), file);
 	if (n < header->size - sizeof(*header))
-		return ferror(file) ? -EIO : -ENODATA;
+		return ferror(file) ? -errno : -ENODATA;
 	*ret_size = header->size;
 	return 1;
 }
@@ -57,7 +57,7 @@ int trace_read(const char *path, void (*on_record)(const struct record_header *r
 		return -errno;
 	trace_header(header);
 	if (fread(found, 1, sizeof(found), file) != sizeof(found))
-		return ferror(file) ? -EISDIR : -EBADMSG;
+		return ferror(file) ? -errno : -EBADMSG;
 	if (memcmp(found, header, 8))
 		return -EBADMSG;
 	if (memcmp(found, header, sizeof(header)))

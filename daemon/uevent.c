@@ -14,11 +14,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define SETTLE_USEC	100000ULL
-#define BATCH		128	/* messages taken before other sources get their turn */
-#define RCVBUF_BYTES	(1 << 20)
-#define MESSAGE_BYTES	8192	/* the kernel's own limit is some 2.5 KiB */
-#define GROUP_KERNEL	1U	/* 2 is udevd's */
+#define SETTLE_USEC 100000ULL
+#define BATCH 128 /* messages taken before other sources get their turn */
+#define RCVBUF_BYTES (1 << 20)
+#define MESSAGE_BYTES 8192 /* the kernel's own limit is some 2.5 KiB */
+#define GROUP_KERNEL 1U /* 2 is udevd's */
 
 struct uevent_monitor {
 	struct uevent_handler handler;

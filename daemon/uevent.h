@@ -15,27 +15,27 @@
 #include "cxlirqd/cleanup.h"
 
 /* Devices told one by one after a burst; of a larger one it is told that anything changed. */
-#define UEVENT_PENDING_MAX	256U
+#define UEVENT_PENDING_MAX 256U
 
 struct uevent_monitor;
 
 struct uevent {
-	const char *devpath;	/* "/devices/...", inside the message */
+	const char *devpath; /* "/devices/...", inside the message */
 	const char *subsystem;
 };
 
 struct uevent_handler {
-	const char *const *subsystems;	/* those of interest; ends with NULL */
+	const char *const *subsystems; /* those of interest; ends with NULL */
 	/* @devpath has changed, or appeared, or vanished. NULL: anything may have. */
 	void (*changed)(const char *devpath, void *userdata);
-	void (*settled)(void *userdata);	/* the burst is told; may be NULL */
+	void (*settled)(void *userdata); /* the burst is told; may be NULL */
 	void *userdata;
 };
 
 struct uevent_counters {
-	uint64_t received;	/* of interest */
-	uint64_t lost;		/* times the kernel or this monitor had to drop some */
-	uint64_t malformed;	/* and those that are not from the kernel */
+	uint64_t received; /* of interest */
+	uint64_t lost; /* times the kernel or this monitor had to drop some */
+	uint64_t malformed; /* and those that are not from the kernel */
 };
 
 /*

@@ -24,6 +24,7 @@ struct vector *vector_free(struct vector *vector)
 		vector->actions = next;
 	}
 	free(vector->masks);
+	free(vector->seen);
 	free(vector->affinity_text);
 	free(vector->effective_text);
 	free(vector);
@@ -36,15 +37,6 @@ struct vector *vector_find(const struct model *model, uint32_t irq)
 
 	HASH_FIND(hh, model->vectors, &irq, sizeof(irq), vector);
 	return vector;
-}
-
-unsigned int vector_n_actions(const struct vector *vector)
-{
-	unsigned int n = 0;
-
-	for (const struct action *a = vector->actions; a; a = a->next)
-		n++;
-	return n;
 }
 
 static struct vector *vector_add(struct model *model, uint32_t irq)
@@ -77,7 +69,7 @@ static void vector_remove(struct model *model, struct vector *vector, const stru
 {
 	struct change change = { .type = CHANGE_VECTOR_FREED, .vector = vector };
 
-	if (!vector->bare)
+	if (vector->told || vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)
 		model_change(model, &change, header);
 	vector_drop(model, vector);
 }
@@ -126,11 +118,14 @@ static void count_message_change(struct model *model, struct vector *vector)
 	}
 }
 
-/* An operation has ended: what stands now is what the hardware was told. */
-static void vector_settle(struct model *model, struct vector *vector, const struct record_header *header)
+/*
+ * An operation has ended: what stands now is what the hardware was told. @otherwise is the cause if
+ * no write told one, NULL when nobody knows.
+ */
+static void vector_settle(struct model *model, struct vector *vector, const struct record_header *header,
+			  const struct cause *otherwise)
 {
 	struct change change = { .type = CHANGE_MESSAGE, .vector = vector };
-	struct cause cause;
 
 	if (!vector->message_known || !vector->actions) {
 		vector->settled_known = false;
@@ -142,12 +137,7 @@ static void vector_settle(struct model *model, struct vector *vector, const stru
 		count_message_change(model, vector);
 		change.old_message = vector->settled;
 		change.new_message = vector->message;
-		if (!vector->message_cause.valid) {
-			cause_from_header(&cause, header);
-			change.cause = &cause;
-		} else {
-			change.cause = &vector->message_cause;
-		}
+		change.cause = vector->message_cause.valid ? &vector->message_cause : otherwise;
 		vector->settled = vector->message;
 		model_change(model, &change, header);
 	} else if (vector->settled_known && vector->unsettled) {
@@ -167,76 +157,138 @@ void vector_settle_seen(struct vector *vector)
 	vector->settled_known = !msg_is_zero(&vector->message);
 }
 
-static bool mask_equal(const struct vector *vector, const struct record_vector *r, enum record_mask which)
+static void vector_settle_event(struct model *model, struct vector *vector, const struct record_header *header)
+{
+	struct cause cause;
+
+	cause_from_header(&cause, header);
+	vector_settle(model, vector, header, &cause);
+}
+
+static bool is_pending(uint32_t state)
+{
+	return state & VECTOR_STATE_AFFINITY_PENDING;
+}
+
+/* Whether the record's mask @theirs is the model's mask @ours. */
+static bool mask_is(const struct vector *vector, enum record_mask ours, const struct record_vector *r,
+		    enum record_mask theirs)
 {
 	if (!vector->masks || vector->mask_words != r->mask_words)
 		return false;
-	return !memcmp(vector->masks + (size_t)which * vector->mask_words,
-		       r->masks + (size_t)which * r->mask_words, r->mask_words * sizeof(uint64_t));
+	return !memcmp(vector->masks + (size_t)ours * vector->mask_words,
+		       r->masks + (size_t)theirs * r->mask_words, r->mask_words * sizeof(uint64_t));
+}
+
+static bool mask_equal(const struct vector *vector, const struct record_vector *r, enum record_mask which)
+{
+	return mask_is(vector, which, r, which);
+}
+
+static bool masks_copy(uint64_t **masks, uint32_t *words, const struct record_vector *r)
+{
+	size_t size = (size_t)RECORD_MASKS * r->mask_words * sizeof(uint64_t);
+
+	if (!*masks || *words != r->mask_words) {
+		uint64_t *grown = realloc(*masks, size ?: 1);
+
+		if (!grown)
+			return false;
+		*masks = grown;
+		*words = r->mask_words;
+	}
+	memcpy(*masks, r->masks, size);
+	return true;
 }
 
 static bool masks_store(struct vector *vector, const struct record_vector *r)
 {
-	size_t size = (size_t)RECORD_MASKS * r->mask_words * sizeof(uint64_t);
-
-	if (!vector->masks || vector->mask_words != r->mask_words) {
-		uint64_t *masks = realloc(vector->masks, size ?: 1);
-
-		if (!masks)
-			return false;
-		vector->masks = masks;
-		vector->mask_words = r->mask_words;
-	}
-	memcpy(vector->masks, r->masks, size);
+	if (!masks_copy(&vector->masks, &vector->mask_words, r))
+		return false;
+	vector->state = r->state;
 	return true;
+}
+
+/* A walk's masks, kept aside: what they replace is needed to tell of the change they came by. */
+static void masks_hold(struct vector *vector, const struct record_vector *r)
+{
+	if (masks_copy(&vector->seen, &vector->seen_words, r))
+		vector->seen_state = r->state;
+	else
+		vector->corrected &= ~(1U << CORRECTION_AFFINITY);
+}
+
+/* No record came that explains them: they stand. */
+static void masks_adopt(struct vector *vector)
+{
+	uint64_t *masks = vector->masks;
+	uint32_t words = vector->mask_words;
+
+	vector->masks = vector->seen;
+	vector->mask_words = vector->seen_words;
+	vector->state = vector->seen_state;
+	vector->seen = masks;
+	vector->seen_words = words;
+}
+
+static enum record_mask shown_mask(uint32_t state)
+{
+	return is_pending(state) ? RECORD_MASK_PENDING : RECORD_MASK_AFFINITY;
 }
 
 const uint64_t *vector_affinity(const struct vector *vector)
 {
-	enum record_mask which = vector->state & VECTOR_STATE_AFFINITY_PENDING ?
-					 RECORD_MASK_PENDING : RECORD_MASK_AFFINITY;
+	return vector->masks ? vector->masks + shown_mask(vector->state) * (size_t)vector->mask_words : NULL;
+}
 
-	return vector->masks ? vector->masks + (size_t)which * vector->mask_words : NULL;
+/*
+ * Whose doing it is: of the record's task, or, when what lands is what somebody asked for before,
+ * of him: the interrupt's own context is whoever was running there. A CPU that goes offline may
+ * put another mask in the place of the one that waited.
+ */
+static void affinity_cause(struct vector *vector, const struct record_vector *r, struct cause *ret)
+{
+	bool pending = is_pending(r->state), lands;
+
+	cause_from_header(ret, &r->header);
+	if (pending && (!is_pending(vector->state) || !mask_equal(vector, r, RECORD_MASK_PENDING)))
+		vector->pending = *ret;
+	if (pending || !vector->pending.valid)
+		return;
+	lands = r->reason == RECORD_REASON_AFFINITY_APPLIED &&
+		mask_is(vector, RECORD_MASK_PENDING, r, RECORD_MASK_AFFINITY);
+	if (lands)
+		*ret = vector->pending;
+	else if (vector->message_cause.valid)
+		vector->message_cause = *ret;
+	vector->pending.valid = false;
 }
 
 /*
  * Compares the record's masks with the model's, stores them, and tells of a change. A request that
  * stays pending is one change, its arrival at the hardware another; both have the cause of the
- * request: the interrupt's own context is whoever was running there.
+ * request.
  */
 static void vector_affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r)
 {
-	bool pending = r->state & VECTOR_STATE_AFFINITY_PENDING;
+	bool pending = is_pending(r->state), differs;
+	enum record_mask before = pending ? shown_mask(vector->state) : RECORD_MASK_AFFINITY;
 	size_t size = (size_t)RECORD_MASKS * vector->mask_words * sizeof(uint64_t);
 	struct change change = { .type = CHANGE_AFFINITY, .vector = vector, .pending = pending };
 	uint64_t *old = NULL;
-	bool differs, was_pending = vector->state & VECTOR_STATE_AFFINITY_PENDING;
 	struct cause cause;
 
-	differs = pending ? !was_pending || !mask_equal(vector, r, RECORD_MASK_PENDING) :
-			    !mask_equal(vector, r, RECORD_MASK_AFFINITY) ||
-				    !mask_equal(vector, r, RECORD_MASK_EFFECTIVE);
-	cause_from_header(&cause, &r->header);
-	if (!pending && vector->pending.valid) {
-		cause = vector->pending;
-		vector->pending.valid = false;
-	}
+	differs = !mask_is(vector, before, r, shown_mask(r->state)) ||
+		  (!pending && !mask_equal(vector, r, RECORD_MASK_EFFECTIVE));
+	affinity_cause(vector, r, &cause);
 	if (differs && vector->masks && vector->mask_words == r->mask_words && vector->actions) {
 		old = malloc(size ?: 1);
 		if (old)
 			memcpy(old, vector->masks, size);
 	}
-	if (differs && pending)
-		vector->pending = cause;
-	if (!masks_store(vector, r)) {
-		free(old);
-		return;
-	}
-	vector->state = r->state;
-	if (old) {
+	if (masks_store(vector, r) && old) {
 		change.cause = &cause;
-		change.old_mask = old + (was_pending && pending ? RECORD_MASK_PENDING : RECORD_MASK_AFFINITY) *
-						(size_t)vector->mask_words;
+		change.old_mask = old + before * (size_t)vector->mask_words;
 		change.old_effective = old + RECORD_MASK_EFFECTIVE * (size_t)vector->mask_words;
 		if (!pending)
 			count_affinity_change(model, vector);
@@ -288,25 +340,32 @@ static void vector_message_fill(struct vector *vector, const struct record_vecto
 static uint32_t vector_differences(const struct vector *vector, const struct record_vector *r)
 {
 	struct record_msg message = msg_of(&r->message, r->msi_irq, r->irq);
+	bool pending = is_pending(r->state);
 	uint32_t bits = 0;
 
 	if (is_pci_message(r) && vector->message_known && !msg_equal(&vector->message, &message))
 		bits |= 1U << CORRECTION_MESSAGE;
-	if (vector->masks && (!mask_equal(vector, r, RECORD_MASK_AFFINITY) ||
-			      !mask_equal(vector, r, RECORD_MASK_EFFECTIVE)))
+	if (vector->masks && (pending != is_pending(vector->state) ||
+			      !mask_equal(vector, r, RECORD_MASK_AFFINITY) ||
+			      !mask_equal(vector, r, RECORD_MASK_EFFECTIVE) ||
+			      (pending && !mask_equal(vector, r, RECORD_MASK_PENDING))))
 		bits |= 1U << CORRECTION_AFFINITY;
 	return bits;
 }
+
+/* An operation takes microseconds: a write that none has completed since then stands by itself. */
+#define SETTLE_NS 1000000000ULL
 
 /* What a walk sees: the truth, and a correction if no event explains it before the walk ends */
 static void vector_apply_snapshot(struct model *model, const struct record_vector *r)
 {
 	struct vector *vector = vector_find(model, r->irq);
-	bool was_bare;
 
 	if (tombstone_has(model->dead_irqs, r->irq))
 		return;
 	if (vector && !vector->bare && vector->key != r->key) {
+		if (model->populated)
+			model_correct(model, CORRECTION_VECTOR_VANISHED, NULL, vector, &r->header);
 		vector_remove(model, vector, &r->header);
 		vector = NULL;
 	}
@@ -314,36 +373,37 @@ static void vector_apply_snapshot(struct model *model, const struct record_vecto
 		vector = vector_add(model, r->irq);
 		if (!vector)
 			return;
-		if (model->populated) {
-			vector->origin = ORIGIN_DYNAMIC;
-			vector->corrected = 1U << CORRECTION_VECTOR_APPEARED;
-		}
+		vector->origin = model->populated ? ORIGIN_DYNAMIC : ORIGIN_PREEXISTING;
+		vector->corrected = 1U << CORRECTION_VECTOR_APPEARED;
 		vector->bare = true;
 	}
-	was_bare = vector->bare;
-	if (!was_bare && model->populated)
+	vector->corrected &= ~(1U << CORRECTION_AFFINITY);
+	if (!vector->bare && model->populated)
 		vector->corrected |= vector_differences(vector, r);
 	vector->bare = false;
 	vector_fill(model, vector, r);
 	vector_message_fill(vector, r);
-	if (masks_store(vector, r))
-		vector->state = r->state;
+	if (vector->corrected & 1U << CORRECTION_AFFINITY)
+		masks_hold(vector, r);
+	else
+		masks_store(vector, r);
 	vector->walk = model->walk;
-	if (!vector->unsettled)
-		vector_settle(model, vector, &r->header);
+	if (!(vector->corrected & 1U << CORRECTION_MESSAGE) &&
+	    (!vector->unsettled || r->header.time_ns > vector->unsettled_ns + SETTLE_NS))
+		vector_settle(model, vector, &r->header, NULL);
 }
 
-static void vector_allocated(struct model *model, struct vector *vector, const struct record_vector *r)
+static enum origin origin_of(const struct record_header *header)
+{
+	return header->cause == RECORD_CAUSE_PROBE ? ORIGIN_PROBE : ORIGIN_DYNAMIC;
+}
+
+static void vector_tell(struct model *model, struct vector *vector, const struct record_header *header)
 {
 	struct change change = { .type = CHANGE_VECTOR_ALLOCATED, .vector = vector };
 
-	vector->bare = false;
-	vector->origin = r->header.cause == RECORD_CAUSE_PROBE ? ORIGIN_PROBE : ORIGIN_DYNAMIC;
-	vector_fill(model, vector, r);
-	vector_message_fill(vector, r);
-	if (masks_store(vector, r))
-		vector->state = r->state;
-	model_change(model, &change, &r->header);
+	vector->told = true;
+	model_change(model, &change, header);
 }
 
 static void vector_refused(struct model *model, struct vector *vector, const struct record_vector *r)
@@ -353,15 +413,24 @@ static void vector_refused(struct model *model, struct vector *vector, const str
 	model_change(model, &change, &r->header);
 }
 
+/* A request or an activation: a move that does not wait any more will not come. */
+static void vector_operation_apply(struct vector *vector, const struct record_vector *r)
+{
+	masks_store(vector, r);
+	if (!is_pending(r->state))
+		vector->pending.valid = false;
+}
+
 void vector_apply(struct model *model, const struct record_vector *r)
 {
+	bool allocated = r->reason == RECORD_REASON_ALLOCATED;
 	struct vector *vector;
 
 	if (r->reason == RECORD_REASON_SNAPSHOT)
 		return vector_apply_snapshot(model, r);
 
 	vector = vector_find(model, r->irq);
-	if (vector && !vector->bare && r->reason == RECORD_REASON_ALLOCATED && vector->key != r->key) {
+	if (vector && !vector->bare && allocated && vector->key != r->key) {
 		/* its release was missed */
 		vector_remove(model, vector, &r->header);
 		vector = NULL;
@@ -370,29 +439,37 @@ void vector_apply(struct model *model, const struct record_vector *r)
 		vector = vector_add(model, r->irq);
 		if (!vector)
 			return;
-		vector->bare = true;
+		/* allocated before anybody listened */
+		vector->told = !allocated && !model->populated;
+		vector->origin = vector->told ? ORIGIN_PREEXISTING : origin_of(&r->header);
 	}
 	tombstone_remove(&model->dead_irqs, r->irq);
 	vector->walk = model->walk;
-	vector->corrected = 0;
-	if (vector->bare) {
-		vector_allocated(model, vector, r);
-		if (r->reason == RECORD_REASON_ALLOCATED)
+	vector->bare = false;
+	vector->corrected &= 1U << CORRECTION_HANDLER_APPEARED |
+			     (allocated ? 0 : 1U << CORRECTION_VECTOR_APPEARED);
+	vector_fill(model, vector, r);
+	if (allocated && !vector->told)
+		vector->origin = origin_of(&r->header);
+	if (!vector->told && !(vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)) {
+		vector_message_fill(vector, r);
+		masks_store(vector, r);
+		vector_tell(model, vector, &r->header);
+		if (allocated)
 			return;
 	}
-	vector_fill(model, vector, r);
 	if (r->reason == RECORD_REASON_REQUESTED && r->error)
 		vector_refused(model, vector, r);
 	if (!r->error) {
 		if (r->reason == RECORD_REASON_AFFINITY_REQUESTED || r->reason == RECORD_REASON_AFFINITY_APPLIED)
 			vector_affinity_apply(model, vector, r);
-		else if (masks_store(vector, r))
-			vector->state = r->state;
+		else
+			vector_operation_apply(vector, r);
 	}
 	vector_message_fill(vector, r);
 	/* the message of a move that still waits has not been written yet */
 	if (r->reason == RECORD_REASON_REQUESTED || r->reason == RECORD_REASON_AFFINITY_APPLIED)
-		vector_settle(model, vector, &r->header);
+		vector_settle_event(model, vector, &r->header);
 }
 
 void vector_apply_alloc(struct model *model, const struct record_range *r)
@@ -405,12 +482,15 @@ void vector_apply_alloc(struct model *model, const struct record_range *r)
 		/* seen by the walk already, or its release was missed and the walk will tell */
 		if (vector) {
 			vector->corrected &= ~(1U << CORRECTION_VECTOR_APPEARED);
+			if (!vector->told)
+				vector->origin = origin_of(&r->header);
 			continue;
 		}
 		vector = vector_add(model, irq);
 		if (!vector)
 			continue;
 		vector->bare = true;
+		vector->origin = origin_of(&r->header);
 		vector->walk = model->walk;
 	}
 }
@@ -421,7 +501,7 @@ void vector_apply_free(struct model *model, const struct record_range *r)
 		struct vector *vector = vector_find(model, r->irq + i);
 
 		if (model->walking)
-			tombstone_add(&model->dead_irqs, r->irq + i);
+			tombstone_add(model, &model->dead_irqs, TABLE_VECTORS, r->irq + i);
 		if (vector)
 			vector_remove(model, vector, &r->header);
 	}
@@ -431,7 +511,6 @@ void vector_apply_message(struct model *model, const struct record_message *r)
 {
 	for (uint32_t i = 0; i < r->count; i++) {
 		struct vector *vector = vector_find(model, r->irq + i);
-		bool pending = r->state & VECTOR_STATE_AFFINITY_PENDING;
 
 		if (!vector)
 			continue;
@@ -440,10 +519,12 @@ void vector_apply_message(struct model *model, const struct record_message *r)
 		vector->message_known = true;
 		if (msg_is_zero(&r->new_message)) {
 			vector->settled_known = false;
+			vector->unsettled = false;
 			continue;
 		}
 		vector->unsettled = vector->actions;
-		if (vector->pending.valid && !pending)
+		vector->unsettled_ns = r->header.time_ns;
+		if (vector->pending.valid && !is_pending(r->state))
 			vector->message_cause = vector->pending;
 		else
 			cause_from_header(&vector->message_cause, &r->header);
@@ -472,10 +553,13 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 {
 	struct vector *vector = vector_find(model, r->irq);
 
-	if (!vector)
+	if (!vector) {
 		vector = vector_add(model, r->irq);
-	if (!vector)
-		return;
+		if (!vector)
+			return;
+		vector->told = !model->populated;
+		vector->origin = model->populated ? ORIGIN_DYNAMIC : ORIGIN_PREEXISTING;
+	}
 	vector->interrupts = r->interrupts;
 	vector->n_levels = 1;
 	vector->levels[0].hwirq = r->hwirq;
@@ -485,24 +569,46 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 	text_store(&vector->effective_text, r->effective_affinity);
 	action_from_names(model, vector, r->actions);
 	vector->walk = model->walk;
+	if (!vector->told)
+		vector_tell(model, vector, &r->header);
+}
+
+/* What this walk saw and nothing explained; and what was allocated without more being told. */
+static void vector_walked(struct model *model, struct vector *vector, const struct record_header *header)
+{
+	uint32_t corrected = vector->corrected;
+
+	vector->corrected = 0;
+	if (corrected & 1U << CORRECTION_AFFINITY)
+		masks_adopt(vector);
+	if (corrected & 1U << CORRECTION_VECTOR_APPEARED) {
+		vector->told = true;
+		if (!model->populated)
+			corrected &= ~(1U << CORRECTION_VECTOR_APPEARED);
+	}
+	for (enum correction kind = 0; kind < CORRECTION_MAX; kind++)
+		if (corrected & 1U << kind)
+			model_correct(model, kind, NULL, vector, header);
+	if (!vector->told && !vector->bare)
+		vector_tell(model, vector, header);
+	if (corrected & 1U << CORRECTION_MESSAGE)
+		vector_settle(model, vector, header, NULL);
 }
 
 void vector_walk_end(struct model *model, const struct record_snapshot *r)
 {
 	struct vector *vector, *next;
 
+	model_vectors(model); /* in order, whoever asked for what before */
 	HASH_ITER(hh, model->vectors, vector, next) {
-		for (enum correction kind = 0; kind < CORRECTION_MAX; kind++)
-			if (vector->corrected & 1U << kind)
-				model_correct(model, kind, NULL, vector, &r->header);
-		vector->corrected = 0;
+		vector_walked(model, vector, &r->header);
 		if (!r->complete)
 			continue;
 		if (vector->walk == model->walk) {
 			action_walk_end(model, vector, r);
 			continue;
 		}
-		if (!vector->bare && model->base.mode == RECORD_MODE_TRACING)
+		if (vector->told && model->base.mode == RECORD_MODE_TRACING)
 			model_correct(model, CORRECTION_VECTOR_VANISHED, NULL, vector, &r->header);
 		vector_remove(model, vector, &r->header);
 	}

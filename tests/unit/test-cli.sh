@@ -62,7 +62,7 @@ ends() { # CODE ARGUMENT...
 	local want=$1
 	shift
 	run "$@"
-	check "$* ends with $want" [ "$code" -eq "$want" ]
+	check "$(printf '%q ' "$@")ends with $want" [ "$code" -eq "$want" ]
 }
 
 silent() { [ ! -s err ]; }
@@ -135,11 +135,13 @@ for verb in status domains devices vectors events support snapshot record; do
 done
 # What the program has, its manual names
 manual=$here/../../man/cxlirqctl.1
+# shellcheck disable=SC2013 # words are meant
 for option in $(grep -o -- '--[a-z-]*' out); do
 	check "the manual names $option" grep -Eq "Fl ${option#-}( |\$)" "$manual"
 done
 for verb in domains devices vectors events support; do
 	run $verb -o SHAPE
+	# shellcheck disable=SC2013
 	for column in $(sed 's/.* valid are //; s/,/ /g' err); do
 		check "the manual names $column of $verb" grep -Eq "^\.Cm .*\b$column\b" "$manual"
 	done

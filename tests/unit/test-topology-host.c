@@ -21,13 +21,15 @@
 
 /* ---- What is told ---- */
 
+union record {
+	struct record_header header;
+	struct record_device device;
+	struct record_sysfs_vector vector;
+	struct record_sysfs_irq irq;
+};
+
 struct told {
-	union {
-		struct record_header header;
-		struct record_device device;
-		struct record_sysfs_vector vector;
-		struct record_sysfs_irq irq;
-	} *records;
+	union record *records;
 	size_t n;
 };
 
@@ -38,7 +40,8 @@ static int on_record(const struct record_header *record, void *userdata)
 	assert_int_equal(record->version, RECORD_VERSION);
 	assert_true(record->size <= sizeof(told->records[0]));
 	if ((told->n & (told->n - 1)) == 0)
-		told->records = realloc(told->records, (told->n * 2 + 1) * sizeof(told->records[0]));
+		told->records =
+			realloc(told->records, (told->n * 2 + 1) * sizeof(told->records[0]));
 	assert_non_null(told->records);
 	memcpy(&told->records[told->n++], record, record->size);
 	return 0;
@@ -113,8 +116,8 @@ static void assert_like_sd_device(const struct record_device *record, sd_device 
 
 static void test_devices(void **state)
 {
-	static const char *const subsystems[] = { "pci", "pci_express", "auxiliary", "cxl",
-						  "virtio", "pci-epf" };
+	static const char *const subsystems[] = { "pci", "pci_express", "auxiliary",
+						  "cxl", "virtio",	"pci-epf" };
 	struct witness *w = *state;
 	sd_device_enumerator *enumerator;
 	size_t seen = 0, n = 0;
@@ -169,8 +172,9 @@ static void test_vectors(void **state)
 		unsigned int irq;
 		bool is_told = false;
 
-		assert_int_equal(sscanf(found.gl_pathv[i], "/sys/bus/%*[^/]/devices/%255[^/]/%*[^/]/%u",
-					device, &irq), 2);
+		assert_int_equal(sscanf(found.gl_pathv[i],
+					"/sys/bus/%*[^/]/devices/%255[^/]/%*[^/]/%u", device, &irq),
+				 2);
 		for (size_t j = 0; j < w->told.n && !is_told; j++)
 			is_told = w->told.records[j].header.type == RECORD_SYSFS_VECTOR &&
 				  w->told.records[j].vector.irq == irq &&
@@ -203,7 +207,7 @@ static bool read_line(unsigned int irq, struct line *ret)
 		for (unsigned long long n = strtoull(at, &end, 10); end != at;
 		     at = end, n = strtoull(at, &end, 10)) {
 			if (*end != ' ')
-				break;	/* "5-edge" of a chip without name */
+				break; /* "5-edge" of a chip without name */
 			ret->count += n;
 		}
 		snprintf(ret->rest, sizeof(ret->rest), "%s", at);

@@ -17,19 +17,21 @@
 
 #include "topology.h"
 
-#define NOW	7000000000ULL
+#define NOW 7000000000ULL
 
 /* ---- What is told ---- */
 
+union record {
+	struct record_header header;
+	struct record_device device;
+	struct record_sysfs_vector vector;
+	struct record_sysfs_irq irq;
+};
+
 struct told {
-	union {
-		struct record_header header;
-		struct record_device device;
-		struct record_sysfs_vector vector;
-		struct record_sysfs_irq irq;
-	} *records;
+	union record *records;
 	size_t n;
-	size_t fail_after;	/* 0: never */
+	size_t fail_after; /* 0: never */
 };
 
 static int on_record(const struct record_header *record, void *userdata)
@@ -37,14 +39,15 @@ static int on_record(const struct record_header *record, void *userdata)
 	struct told *told = userdata;
 
 	if (told->fail_after && told->n == told->fail_after)
-		return -ENOENT;	/* one that a read would take for "vanished" were it its own */
+		return -ENOENT; /* one that a read would take for "vanished" were it its own */
 	assert_int_equal(record->version, RECORD_VERSION);
 	assert_int_equal(record->time_ns, NOW);
 	assert_true(record->size <= sizeof(told->records[0]));
 	for (size_t at = offsetof(struct record_header, pid); at < sizeof(*record); at++)
 		assert_int_equal(((const char *)record)[at], 0);
 	if ((told->n & (told->n - 1)) == 0)
-		told->records = realloc(told->records, (told->n * 2 + 1) * sizeof(told->records[0]));
+		told->records =
+			realloc(told->records, (told->n * 2 + 1) * sizeof(told->records[0]));
 	assert_non_null(told->records);
 	memcpy(&told->records[told->n++], record, record->size);
 	return 0;
@@ -218,8 +221,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define PORT	"pci0000:0c/0000:0c:00.0"
-#define MEMDEV	PORT "/0000:0d:00.0"
+#define PORT "pci0000:0c/0000:0c:00.0"
+#define MEMDEV PORT "/0000:0d:00.0"
 
 static void put_host(const struct tree *tree)
 {

@@ -21,7 +21,7 @@
 
 /* ---- Parsing ---- */
 
-#define MESSAGE(text)	(text), sizeof(text)
+#define MESSAGE(text) (text), sizeof(text)
 
 static void test_parse(void **state)
 {
@@ -132,7 +132,7 @@ static bool announce(const char *path)
 	return fd >= 0 && write(fd, "change", 6) == 6;
 }
 
-#define MEMORY_NULL	"/sys/devices/virtual/mem/null/uevent"
+#define MEMORY_NULL "/sys/devices/virtual/mem/null/uevent"
 
 static struct uevent_monitor *monitor_or_skip(struct live *live, const char *const *subsystems)
 {
@@ -182,8 +182,7 @@ static void test_other_subsystem(void **state)
 	struct live other = { .event = live->event };
 	_cleanup_(uevent_monitor_freep) struct uevent_monitor *m =
 		monitor_or_skip(live, subsystems);
-	_cleanup_(uevent_monitor_freep) struct uevent_monitor *m2 =
-		monitor_or_skip(&other, others);
+	_cleanup_(uevent_monitor_freep) struct uevent_monitor *m2 = monitor_or_skip(&other, others);
 
 	assert_true(announce(MEMORY_NULL));
 	run(live, 1);

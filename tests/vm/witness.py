@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True
 import evidence  # noqa: E402
 import ownership  # noqa: E402
 
+IMMUTABILITIES = ("declared", "observed", "mutable", "unknown")
 STAGES = ("start", "affinity", "rebind", "plugged", "unplugged", "cpu-off", "cpu-on")
 
 
@@ -124,8 +125,13 @@ class Judge:
             if domain["parent"] is not None:
                 check.true(f"domain {domain['name']}: its parent is not listed",
                            domain["parent"] in self.domains)
+            check.true(f"domain {domain['name']}: what immutability is {domain['immutability']}",
+                       domain["immutability"] in IMMUTABILITIES)
             check.equal(f"domain {domain['name']}: immutability is declared",
                         domain["immutability"] == "declared", "msi-immutable" in domain["flags"])
+            check.true(f"domain {domain['name']}: its device {domain['device']} is not in sysfs",
+                       domain["device"] is None or
+                       any(name == domain["device"] for _, name in self.witness.devices))
 
     def check_witnesses_agree(self, check):
         before, after = self.stage.before, self.stage.after
@@ -138,6 +144,7 @@ class Judge:
     def check_status(self, check):
         status = self.stage.status
         check.equal("mode", status["mode"], "tracing")
+        check.equal("health", status["health"], "healthy")
         check.equal("vectors", status["vectors"], len(self.witness.kernel_irq))
         check.equal("domains", status["domains"], len(self.stage.domains))
         check.equal("reasons for bad health", status["reasons"], [])
@@ -240,11 +247,13 @@ class Judge:
 
     def compare_debug_irq(self, check, what, vector, seen):
         head = seen.head
+        by_name = {domain["name"]: domain for domain in self.stage.domains}
         chain = [level.domain for level in seen.levels if level.domain]
         check.equal(f"{what} domains", chain_of(vector, self.domains), chain)
-        if chain and vector["domain"] in self.domains:
-            check.equal(f"{what} chip of its domain", self.domains[vector["domain"]]["chip"],
-                        seen.levels[0].fields["chip"])
+        for level in seen.levels:
+            if level.domain in by_name:
+                check.equal(f"{what} chip of domain {level.domain}",
+                            by_name[level.domain]["chip"], level.fields["chip"])
         check.equal(f"{what} chip", vector["chip"],
                     empty_is_none(seen.levels[0].fields["chip"]))
         if chain:
@@ -257,17 +266,17 @@ class Judge:
                     empty_is_none(head["effectiv"]))
         check.equal(f"{what} managed", vector["managed"],
                     "IRQD_AFFINITY_MANAGED" in seen.state)
-        if head.get("device", "(null)") != "(null)":  # not before 6.12
-            check.equal(f"{what} provider", vector["provider"], head["device"])
+        if "device" in head:  # not in older kernels
+            check.equal(f"{what} provider", vector["provider"],
+                        head["device"] if head["device"] != "(null)" else None)
         message = seen.message()
         if message is not None:
             check.equal(f"{what} message", message_of(vector), message if any(message) else None)
+        # Vector 0: none is assigned; and what does not end at a local APIC has none.
         root = seen.levels[-1]
-        if "Vector" in root.fields:
-            # 0: none is assigned.
-            target = (root.number("Target"), root.number("Vector"))
-            said = vector["target"] and (vector["target"]["cpu"], vector["target"]["vector"])
-            check.equal(f"{what} CPU and vector", said, target if target[1] else None)
+        target = (root.number("Target"), root.number("Vector"))
+        said = vector["target"] and (vector["target"]["cpu"], vector["target"]["vector"])
+        check.equal(f"{what} CPU and vector", said, target if target[1] else None)
 
     def check_debugfs_domains(self, check):
         if not self.witness.debug_domains:
@@ -321,6 +330,10 @@ class Judge:
                 written = written[:2]
                 check.equal(f"irq {irq}: message in {function} entry {entry[1]}",
                             message_of(vector), written if any(written) else None)
+        for irq, vector in self.vectors.items():
+            if irq not in self.witness.msi_irqs:
+                check.equal(f"irq {irq}, which is no MSI: message", message_of(vector), None)
+                check.equal(f"irq {irq}, which is no MSI: index", vector["index"], None)
         for function in self.witness.msi:
             check.true(f"{function} sends MSI, and no vector claims it",
                        (function, "msi") in claimed)
@@ -378,6 +391,8 @@ class Judge:
             except Skip as reason:
                 print(f"skip {name}: {reason}")
                 continue
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                check.differences.append(f"an answer has not the form it should have: {error!r}")
             if not check.compared:
                 check.differences.append("nothing was there to compare")
             for difference in check.differences:

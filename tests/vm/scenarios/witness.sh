@@ -18,6 +18,7 @@
 #: machine cxl
 #: timeout 900
 
+# shellcheck source=tests/vm/guest.sh
 . /guest.sh
 
 pci=/sys/bus/pci/devices
