@@ -101,6 +101,42 @@ int cpu_left(u64 *ctx)
 	return cause_end();
 }
 
+static __always_inline bool is_pending(u64 desc)
+{
+	u32 state = BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
+
+	return state & IRQD_SETAFFINITY_PENDING;
+}
+
+/*
+ * A move that waits for an interrupt is given up when the only CPUs it asked for are gone. Called
+ * for every interrupt whenever a CPU leaves; only those that waited before and do not any more
+ * are worth a record.
+ */
+SEC("?fentry/irq_fixup_move_pending")
+int pending_checked(u64 *ctx)
+{
+	struct task_context *task = emit_task();
+	u64 desc = addr((void *)ctx[0]);
+
+	if (task)
+		task->pending = is_pending(desc) ? desc : 0;
+	return 0;
+}
+
+SEC("?fexit/irq_fixup_move_pending")
+int pending_decided(u64 *ctx)
+{
+	struct task_context *task = emit_task();
+	u64 desc = addr((void *)ctx[0]);
+
+	/* true: it is carried out now, as irq_do_set_affinity() will tell */
+	if (!task || task->pending != desc || (ctx[2] & 0xff) || is_pending(desc))
+		return 0;
+	vector_emit(desc, RECORD_REASON_AFFINITY_DROPPED, 0);
+	return 0;
+}
+
 SEC("?fentry/irq_affinity_online_cpu")
 int cpu_coming(u64 *ctx)
 {

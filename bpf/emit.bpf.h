@@ -36,6 +36,7 @@ struct task_context {
 	u32 n_causes;
 	u64 probes[TASK_PROBES];
 	u32 causes[TASK_CAUSES];
+	u64 pending; /* irq_desc with a pending move that may be dropped right now */
 };
 
 struct tasks_map {

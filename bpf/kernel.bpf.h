@@ -22,6 +22,7 @@ typedef __u64 u64;
 
 #define PF_KTHREAD 0x00200000
 #define IRQ_PER_CPU_FLAGS ((1 << 9) | (1 << 17)) /* _IRQ_PER_CPU, _IRQ_PER_CPU_DEVID */
+#define IRQD_SETAFFINITY_PENDING (1 << 8)
 #define MAX_ERRNO 4095
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

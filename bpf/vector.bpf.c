@@ -145,8 +145,12 @@ static __always_inline void vector_mask(struct record_vector *r, u64 desc, const
 	if (bytes > words * 8)
 		bytes = words * 8;
 	bpf_probe_read_kernel(dst, words * 8, NULL);
-	if (mask && bytes)
-		bpf_probe_read_kernel(dst, bytes, mask);
+	if (!mask || !bytes)
+		return;
+	bpf_probe_read_kernel(dst, bytes, mask);
+	/* cpumask_setall() sets whole words */
+	if (n_cpus % 64)
+		*(u64 *)(dst + bytes - 8) &= (1ULL << n_cpus % 64) - 1;
 }
 
 static __always_inline int vector_emit_class(u64 desc, u32 reason, s32 error, const u32 words)

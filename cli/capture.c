@@ -53,8 +53,7 @@ static int trace_open(const char *file, struct trace *ret)
 		warn("%s", trace.partial);
 		return r;
 	}
-	*ret = trace;
-	trace = (struct trace){ .fd = -EBADF };
+	*ret = TAKE(trace, ((struct trace){ .fd = -EBADF }));
 	return 0;
 }
 
