@@ -75,7 +75,8 @@ static const struct known_option {
 	{ 'n', "noheadings", NULL, 0, "No headings above columns" },
 	{ 'o', "output", "COLS", TAKES_OUTPUT, "Show these columns (record: write this file)" },
 	{ 'S', "socket", "PATH", 0, "Ask the daemon that listens there" },
-	{ OPTION_TIMEOUT, "timeout", "SECS", 0, "How long to wait for an answer (30), 0: for ever" },
+	{ OPTION_TIMEOUT, "timeout", "SECS", 0,
+	  "How long to wait for an answer (30); 0: no limit" },
 	{ OPTION_COLOR, "color", "WHEN", 0, "auto, always or never" },
 	{ OPTION_NO_PAGER, "no-pager", NULL, 0, "Nothing: there is no pager" },
 	{ OPTION_TREE, "tree", NULL, TAKES_TREE, "domains: as a tree" },
@@ -338,7 +339,7 @@ int main(int argc, char *argv[])
 
 	open_standard_streams();
 	setlocale(LC_CTYPE, "");
-	/* Whoever closes the pipe has seen enough: end without a word, even if our parent ignores it. */
+	/* Whoever closes the pipe has seen enough: end without a word, whatever we inherited. */
 	signal(SIGPIPE, SIG_DFL);
 	(void)parse_color("auto", &request.options.color);
 

@@ -89,10 +89,16 @@ char *text_lines(const json_t *value, const char *member)
 
 char *text_size(const json_t *value, const char *member)
 {
+	size_t size;
+
+	if (json_is_object(value)) {
+		size = json_object_size(value);
+		return print("%zu %s", size, size == 1 ? "field" : "fields");
+	}
 	if (!json_is_array(value))
 		return text_plain(value, member);
-	return print("%zu %s", json_array_size(value),
-		     json_array_size(value) == 1 ? "entry" : "entries");
+	size = json_array_size(value);
+	return print("%zu %s", size, size == 1 ? "entry" : "entries");
 }
 
 static char *name_and_count(const json_t *value, const char *member)

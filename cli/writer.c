@@ -98,7 +98,7 @@ static int add_column(struct libscols_table *table, const struct column *column,
 		flags |= SCOLS_FL_RIGHT;
 	if (tree && (column->flags & COLUMN_TREE))
 		flags |= SCOLS_FL_TREE;
-	/* Without it, a cell that is shorter than the heading makes libsmartcols forget the width. */
+	/* Without it, libsmartcols forgets the width where a cell is shorter than the heading. */
 	if (column->width > 0)
 		flags |= SCOLS_FL_STRICTWIDTH;
 	cl = scols_table_new_column(table, column->name, column->width, flags);

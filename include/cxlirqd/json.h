@@ -18,7 +18,7 @@ json_t *json_text(const char *text);
 /* A new string: @size bytes in base64 (RFC 4648, padded). NULL: no memory. */
 json_t *json_from_bytes(const void *bytes, size_t size);
 
-/* The reverse. The caller frees @ret_bytes, also when there are none. -EBADMSG: no base64 string. */
+/* The reverse. The caller frees @ret_bytes, also if there are none. -EBADMSG: no base64 string. */
 int json_to_bytes(const json_t *value, uint8_t **ret_bytes, size_t *ret_size);
 
 #endif

@@ -42,7 +42,7 @@ static void test_answers(void **state)
 		       "\"object\":{}}"),
 		  PONG("{\"flag\":true,\"number\":-3,\"ratio\":1.5,\"text\":\"\",\"list\":[1],"
 		       "\"object\":{}}") },
-		{ PING("{\"flag\":null,\"number\":null}"), PONG("{\"flag\":null,\"number\":null}") },
+		{ PING("{\"flag\":null,\"list\":null}"), PONG("{\"flag\":null,\"list\":null}") },
 		{ PING("{\"ratio\":2}"), PONG("{\"ratio\":2}") },
 		{ PING("{\"flag\":1}"), INVALID("flag") },
 		{ PING("{\"number\":1.0}"), INVALID("number") },
@@ -153,7 +153,8 @@ static void test_half_closed(void **state)
 static void test_backpressure(void **state)
 {
 	enum { CALLS = 200 };
-	static const char call[] = "{\"method\":\"test.Mine.Long\",\"parameters\":{\"size\":100000}}";
+	static const char call[] = "{\"method\":\"test.Mine.Long\","
+				   "\"parameters\":{\"size\":100000}}";
 	struct fixture *fixture = *state;
 	_cleanup_close_ int fd = dial(fixture);
 	uint64_t before;

@@ -356,6 +356,7 @@ static void test_texts(void **state)
 		{ text_lines, NULL, "\"a\"", NULL },
 		{ text_size, NULL, "[]", "0 entries" },
 		{ text_size, NULL, "[1]", "1 entry" },
+		{ text_size, NULL, "{\"a\":1}", "1 field" },
 		{ text_size, NULL, "7", "7" },
 		{ text_counts, "reason", "[{\"reason\":\"a\",\"count\":2},{\"count\":1}]",
 		  "a 2, - 1" },

@@ -248,7 +248,8 @@ static inline void assert_alive(const struct fixture *fixture, int fd)
 	assert_answer(fixture, fd, "{\"method\":\"test.Mine.Ping\"}", "{\"parameters\":{}}");
 }
 
-#define ERROR(name, key, value)	"{\"error\":\"" name "\",\"parameters\":{\"" key "\":\"" value "\"}}"
+#define ERROR(name, key, value)								\
+	"{\"error\":\"" name "\",\"parameters\":{\"" key "\":\"" value "\"}}"
 #define PING(parameters)	"{\"method\":\"test.Mine.Ping\",\"parameters\":" parameters "}"
 #define PONG(parameters)	"{\"parameters\":" parameters "}"
 #define INVALID(name)		ERROR("org.varlink.service.InvalidParameter", "parameter", name)

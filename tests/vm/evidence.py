@@ -202,6 +202,8 @@ class Witnesses:
                 self.msi_irqs[int(irq)] = (device, lines[0])
         self.classes = {path.split("/")[5]: lines[0]
                         for path, lines in self.shown("classes").items()}
+        self.lines = {path.split("/")[5]: int(lines[0])  # function: INTx, or its first MSI
+                      for path, lines in self.shown("lines").items()}
         self.kernel_irq = self.by_irq("kernel_irq", 4)
         self.proc_irq = self.by_irq("proc_irq", 3)
         self.debug_irqs = {int(path.rsplit("/", 1)[1]): DebugIrq(lines)
@@ -234,6 +236,12 @@ class Witnesses:
         if irq in lines and len(counts) == self.cpus_online:
             return lines[irq].count
         return sum(counts)
+
+    def place(self, irq):
+        """Which of its function's vectors of MSI this is: the kernel numbers them in a row."""
+        function, _ = self.msi_irqs[irq]
+        return sorted(other for other, (owner, _) in self.msi_irqs.items()
+                      if owner == function).index(irq)
 
     def read_table(self):
         self.msix = {}  # (function, index): (address, data, masked)

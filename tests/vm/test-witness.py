@@ -220,6 +220,18 @@ class Judged(unittest.TestCase):
             del table[next(iter(table))]
             self.expect(stage, "witnesses-agree")
 
+    def test_one_message_for_several_vectors_of_msi(self):
+        stage = self.copy("after")
+        function = next(iter(self.stage.after.msi))
+        stage.after.msi_irqs.update({900: (function, "msi"), 901: (function, "msi")})
+        judge = witness.Judge(stage, STAGE)
+        place = stage.after.place(901)
+        self.assertGreater(place, 1)
+        self.assertEqual(judge.of_vector(901, (0xfee00000, 0x40)), (0xfee00000, 0x40 | place))
+        msix = next(irq for irq, (_, kind) in stage.after.msi_irqs.items() if kind == "msix")
+        self.assertEqual(judge.of_vector(msix, (0xfee00000, 0x40)), (0xfee00000, 0x40))
+        self.assertIsNone(judge.of_vector(901, None))
+
     def test_count_between_the_readings(self):
         irq, line = next((irq, line) for irq, line in self.stage.after.earlier.items()
                          if line.actions)

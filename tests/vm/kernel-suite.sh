@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Everything that is proven on one kernel, in virtual machines:
+#   kernel-suite.sh bench|debian-6.12|debian-6.1
+#   - the bed itself
+#   - cxlirqd against its witnesses, through unrest (scenarios/witness.sh)
+#   - which hooks this kernel gives: tests/data/coverage/KERNEL is the answer
+#     that is expected, word for word (COVERAGE=write makes it anew)
+#   - a replay of what was recorded meanwhile gives the same answers
+
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${BUILD:-build}" && pwd)
+kernel=$1
+golden=$here/../data/coverage/$kernel
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-suite.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+"$here/run.sh" "$kernel" "$here/scenarios/selftest.sh" || failed=1
+
+"$here/run.sh" "$kernel" "$here/scenarios/witness.sh" -p "$build/cxlirqd" -p "$build/cxlirqctl" \
+	-- --results "$work/evidence" || failed=1
+python3 "$here/witness.py" "$work/evidence" || failed=1
+
+# Names of hooks, and reasons; nothing that depends on the kernel's build.
+python3 - "$work/evidence/support.json" >"$work/coverage" <<'EOF2' || failed=1
+import json, sys
+support = json.load(open(sys.argv[1], encoding="utf-8"))
+print("mode", support["mode"])
+for entry in support["hooks"] + support["features"]:
+    print("yes" if entry["attached"] else "no ", entry["hook"], entry["reason"] or "", sep=" ")
+EOF2
+[ "${COVERAGE:-}" != write ] || cp "$work/coverage" "$golden"
+if differences=$(diff -u "$golden" "$work/coverage" 2>&1); then
+	echo "ok coverage"
+else
+	printf '%s\n' "$differences"
+	echo "not ok coverage it is not what tests/data/coverage/$kernel says"
+	failed=1
+fi
+
+"$here/../replay/compare.sh" "$work/evidence" || failed=1
+
+if [ "$kernel" = bench ]; then
+	if "$here/demo.sh" >"$work/demo" 2>&1 && grep -q 'message-change.*affinity-write by' "$work/demo"; then
+		echo "ok demo"
+	else
+		tail -n 20 "$work/demo"
+		echo "not ok demo it ended early, or showed no changed message with its cause"
+		failed=1
+	fi
+fi
+exit "$failed"
