@@ -94,6 +94,10 @@ static void manager_on_change(const struct change *change, void *userdata)
 {
 	struct manager *m = userdata;
 
+	/* no uevent tells that a driver took or gave back vectors after its probe */
+	if (m->topology && change->vector && change->vector->msi_type &&
+	    (change->type == CHANGE_VECTOR_ALLOCATED || change->type == CHANGE_VECTOR_FREED))
+		topology_touch(m->topology, change->vector->provider.name);
 	sink_varlink_change(m->varlink, change);
 }
 
@@ -204,6 +208,7 @@ static void manager_refresh(void *userdata)
 		return;
 	manager_drain(m);
 	manager_resync(m);
+	topology_settle(m->topology);
 	if (now_ns(CLOCK_BOOTTIME) - m->refreshed_ns > REFRESH_NS)
 		manager_snapshot(m);
 }

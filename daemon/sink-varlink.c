@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cxlirqd/cleanup.h>
+#include <cxlirqd/json.h>
 #include <cxlirqd/varlink.h>
 
 #include "backlog.h"
@@ -204,32 +205,9 @@ static int snapshot(struct varlink_call *call, json_t *parameters, void *userdat
 	return reply(call, json_pack("{s:o}", "snapshot", model_to_json(sink->source.model)));
 }
 
-static char *base64(const unsigned char *data, size_t size)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *text = malloc((size + 2) / 3 * 4 + 1), *out = text;
-
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < size; i += 3) {
-		uint32_t n = (uint32_t)data[i] << 16;
-
-		n |= i + 1 < size ? (uint32_t)data[i + 1] << 8 : 0;
-		n |= i + 2 < size ? data[i + 2] : 0;
-		*out++ = digits[n >> 18];
-		*out++ = digits[n >> 12 & 63];
-		*out++ = i + 1 < size ? digits[n >> 6 & 63] : '=';
-		*out++ = i + 2 < size ? digits[n & 63] : '=';
-	}
-	*out = 0;
-	return text;
-}
-
 static json_t *raw_to_json(const unsigned char *data, size_t size)
 {
-	_cleanup_free_ char *text = base64(data, size);
-
-	return text ? json_pack("{s:s}", "data", text) : NULL;
+	return json_pack("{s:o}", "data", json_from_bytes(data, size));
 }
 
 void sink_varlink_batch_end(struct sink_varlink *sink)
@@ -314,7 +292,7 @@ int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, 
 	sink->service = (struct varlink_service){ .vendor = "cxlirq",
 						  .product = "cxlirqd",
 						  .version = CXLIRQD_VERSION,
-						  .url = "https://varlink.org/",
+						  .url = "",
 						  .interface = "io.cxlirqd",
 						  .description = io_cxlirqd_varlink,
 						  .methods = methods };

@@ -387,6 +387,7 @@ static void on_settled(void *userdata)
 {
 	struct topology *t = userdata;
 
+	t->touched[0] = 0;
 	if (t->settled)
 		t->settled(t->userdata);
 }
@@ -409,6 +410,26 @@ int topology_attach(struct topology *t, sd_event *event, topology_settled_fn set
 	t->event = sd_event_ref(event);
 	t->settled = settled;
 	return 0;
+}
+
+void topology_touch(struct topology *t, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!t->monitor || strcmp(name, t->touched) == 0)
+		return;
+	for (const struct topology_bus *bus = topology_buses; bus->name; bus++) {
+		if (!bus->provider || device_path(t, bus, name, path, sizeof(path)) < 0)
+			continue;
+		snprintf(t->touched, sizeof(t->touched), "%s", name);
+		uevent_monitor_touch(t->monitor, path + strlen("sys"));
+	}
+}
+
+void topology_settle(struct topology *t)
+{
+	if (t->monitor)
+		uevent_monitor_settle(t->monitor);
 }
 
 /* ---- Life ---- */

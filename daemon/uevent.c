@@ -95,6 +95,11 @@ static void gather(struct uevent_monitor *m, const char *devpath)
 	m->anything = true;
 }
 
+void uevent_monitor_touch(struct uevent_monitor *m, const char *devpath)
+{
+	gather(m, devpath);
+}
+
 /* Takes one message. 0: there was none. */
 static int receive(struct uevent_monitor *m)
 {
@@ -144,13 +149,19 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
-static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+void uevent_monitor_touch(struct uevent_monitor *m, const char *devpath)
 {
-	struct uevent_monitor *m = userdata;
+	gather(m, devpath);
+}
+
+void uevent_monitor_settle(struct uevent_monitor *m)
+{
 	bool anything = m->anything;
 	unsigned int n = m->n_pending;
 
-	(void)source, (void)usec;
+	if (!anything && !n)
+		return;
+	sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
 	m->anything = false;
 	m->n_pending = 0;
 	if (anything)
@@ -163,6 +174,12 @@ static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
 	}
 	if (m->handler.settled)
 		m->handler.settled(m->handler.userdata);
+}
+
+static int on_settled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source, (void)usec;
+	uevent_monitor_settle(userdata);
 	return 0;
 }
 
