@@ -109,19 +109,28 @@ struct reading {
 	unsigned int *warnings;
 	FILE *file;
 	int line;
-	bool inside; /* of a line: inih reads a long one in pieces */
+	bool cut; /* the line was longer than inih's */
 	int error;
 };
 
-/* inih counts lines, but tells its handler only in a build that Debian does not have. */
+/*
+ * inih counts lines, but tells its handler only in a build that Debian does not have. It would take
+ * the rest of a long line, and an indented line, for something else than what was meant.
+ */
 static char *read_line(char *buffer, int size, void *stream)
 {
 	struct reading *reading = stream;
+	size_t blanks;
 
 	if (!fgets(buffer, size, reading->file))
 		return NULL;
-	reading->line += !reading->inside;
-	reading->inside = !strchr(buffer, '\n');
+	reading->line++;
+	reading->cut = false;
+	if (!strchr(buffer, '\n'))
+		for (int c; (c = fgetc(reading->file)) != EOF && c != '\n';)
+			reading->cut = true;
+	blanks = strspn(buffer, " \t");
+	memmove(buffer, buffer + blanks, strlen(buffer + blanks) + 1);
 	return buffer;
 }
 
@@ -137,6 +146,10 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 	char why[160];
 	int r;
 
+	if (reading->cut) {
+		warn(reading, "line too long at", name, "ignoring");
+		return 1;
+	}
 	for (size_t i = 0; i < N_KEYS; i++) {
 		if (strcmp(keys[i].section, section) || strcmp(keys[i].name, name))
 			continue;

@@ -5,7 +5,6 @@
 #ifndef CXLIRQD_TOPOLOGY_STATE_H
 #define CXLIRQD_TOPOLOGY_STATE_H
 
-#include <limits.h>
 #include <stdbool.h>
 
 #include "topology.h"
@@ -24,7 +23,6 @@ struct topology {
 	struct uevent_monitor *monitor;
 	sd_event *event;
 	topology_settled_fn settled;
-	char touched[NAME_MAX + 1]; /* the last one of this burst: they come in rows */
 	char touched[64]; /* the last one, until it is read: vectors come in rows */
 };
 

@@ -67,20 +67,14 @@ int topology_read_irqs(struct topology *t, uint64_t now_ns);
 int topology_attach(struct topology *t, sd_event *event, topology_settled_fn settled);
 
 /*
- * The vectors of the PCI function @name changed: it is read again together with the next burst of
- * uevents, or by topology_settle(). Drivers need not announce this. Nothing before
- * topology_attach().
+ * The vectors of the provider @name changed: it is read again together with the next burst of
+ * uevents, or by topology_settle(). No uevent tells of them when a driver allocates them from a
+ * work queue after its probe, or anew when it resets the device. Nothing before topology_attach().
  */
 void topology_touch(struct topology *t, const char *name);
+
 /* Reads now what is waiting to be read. */
 void topology_settle(struct topology *t);
-
-/*
- * Reads the device @name, a provider of vectors, with the next burst. Vectors come and go without
- * uevents too: a driver may allocate them from a work queue after its probe, and again when it
- * resets the device. -ENOTCONN: not attached. -ENOENT: no bus with providers has it.
- */
-int topology_touch(struct topology *t, const char *name);
 
 struct topology_counters topology_counters(const struct topology *t);
 

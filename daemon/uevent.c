@@ -95,11 +95,6 @@ static void gather(struct uevent_monitor *m, const char *devpath)
 	m->anything = true;
 }
 
-void uevent_monitor_touch(struct uevent_monitor *m, const char *devpath)
-{
-	gather(m, devpath);
-}
-
 /* Takes one message. 0: there was none. */
 static int receive(struct uevent_monitor *m)
 {
@@ -156,18 +151,21 @@ void uevent_monitor_touch(struct uevent_monitor *m, const char *devpath)
 
 void uevent_monitor_settle(struct uevent_monitor *m)
 {
+	char *pending[UEVENT_PENDING_MAX];
 	bool anything = m->anything;
 	unsigned int n = m->n_pending;
 
 	if (!anything && !n)
 		return;
 	sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+	/* What is told may touch a device: that belongs to the next burst. */
+	memcpy(pending, m->pending, n * sizeof(*pending));
 	m->anything = false;
 	m->n_pending = 0;
 	if (anything)
 		m->handler.changed(NULL, m->handler.userdata);
 	for (unsigned int i = 0; i < n; i++) {
-		_cleanup_free_ char *devpath = m->pending[i];
+		_cleanup_free_ char *devpath = pending[i];
 
 		if (!anything)
 			m->handler.changed(devpath, m->handler.userdata);

@@ -48,15 +48,13 @@ int uevent_parse(const char *message, size_t size, struct uevent *ret);
 int uevent_monitor_new(sd_event *event, const struct uevent_handler *handler,
 		       struct uevent_monitor **ret);
 
-/* As if the kernel had announced that @devpath changed. */
-void uevent_monitor_touch(struct uevent_monitor *m, const char *devpath);
-
-/* NULL will do. Returns NULL. */
 /* As if the kernel had announced the device at @devpath. */
 void uevent_monitor_touch(struct uevent_monitor *m, const char *devpath);
+
 /* Tells what was gathered so far now, without waiting. */
 void uevent_monitor_settle(struct uevent_monitor *m);
 
+/* NULL will do. Returns NULL. */
 struct uevent_monitor *uevent_monitor_free(struct uevent_monitor *m);
 DEFINE_CLEANUP(struct uevent_monitor *, uevent_monitor_free);
 

@@ -117,7 +117,7 @@ static void test_owners(void **state)
 static void test_devices(void **state)
 {
 	struct world *w = *state;
-	char name[16];
+	char name[32];
 
 	for (int i = 1; i <= TOO_MANY; i++) {
 		snprintf(name, sizeof(name), "device%d", i);
@@ -152,7 +152,7 @@ static void test_sysfs_vectors(void **state)
 static void test_hooks_and_names(void **state)
 {
 	struct world *w = *state;
-	char name[16];
+	char name[32];
 
 	for (uint32_t i = 1; i <= TOO_MANY; i++) {
 		snprintf(name, sizeof(name), "name%u", i);

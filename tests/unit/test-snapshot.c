@@ -672,7 +672,7 @@ static void test_order(void **state)
 
 		walk_begin(w);
 		for (uint32_t n = 0; n < 20; n++) {
-			char name[16];
+			char name[32];
 
 			snprintf(name, sizeof(name), "domain%u", n);
 			see_domain(w, 0x1000 + n * 7 % 20, name);
@@ -687,7 +687,7 @@ static void test_order(void **state)
 		}
 		walk_begin(w);
 		for (uint32_t n = 0; n < 20; n++) {
-			char name[16];
+			char name[32];
 
 			snprintf(name, sizeof(name), "domain%u", n);
 			see_domain(w, 0x1010 + n * 7 % 20, name);

@@ -271,6 +271,86 @@ static void test_topology(void **state)
 	assert_int_equal(topology_counters(t).reads_failed, 0);
 }
 
+/* What makes no uevent is read on request: once for a row of requests, at once when settled. */
+static void test_touch(void **state)
+{
+	struct live *live = *state;
+	struct told told = {};
+	_cleanup_(topology_freep) struct topology *t = NULL;
+	const char *name;
+	glob_t found;
+
+	assert_int_equal(topology_new("/", on_record, &told, &t), 0);
+	topology_touch(t, "before-attach");
+	topology_settle(t);
+	if (glob("/sys/bus/pci/devices/*", 0, NULL, &found) != 0 ||
+	    topology_attach(t, live->event, on_topology_settled) < 0)
+		skip();
+	name = strrchr(found.gl_pathv[0], '/') + 1;
+	for (unsigned int burst = 1; burst <= 3; burst++) {
+		for (int i = 0; i < 100; i++)
+			topology_touch(t, name);
+		assert_int_equal(told.devices, burst - 1);
+		if (burst == 2)
+			topology_settle(t);
+		for (int i = 0; i < 20 && told.settled < burst; i++)
+			assert_true(sd_event_run(live->event, 100000) >= 0);
+		assert_int_equal(told.settled, burst);
+		assert_int_equal(told.devices, burst);
+		assert_string_equal(told.device.name, name);
+	}
+	topology_touch(t, "no-such-device");
+	topology_touch(t, "");
+	topology_settle(t);
+	assert_true(sd_event_run(live->event, 200000) >= 0);
+	assert_int_equal(told.settled, 3);
+	globfree(&found);
+}
+
+/* A handler that touches while it is told makes a burst of its own, and loses none. */
+struct again {
+	struct uevent_monitor *m;
+	unsigned int changed, settled;
+};
+
+static void on_changed_again(const char *devpath, void *userdata)
+{
+	struct again *again = userdata;
+
+	assert_non_null(devpath);
+	if (again->changed++ < 2)
+		uevent_monitor_touch(again->m, again->changed == 1 ? "/third" : "/fourth");
+}
+
+static void on_settled_again(void *userdata)
+{
+	struct again *again = userdata;
+
+	again->settled++;
+}
+
+static void test_touch_again(void **state)
+{
+	static const char *const none[] = { NULL };
+	struct live *live = *state;
+	struct again again = {};
+	const struct uevent_handler handler = { none, on_changed_again, on_settled_again, &again };
+	_cleanup_(uevent_monitor_freep) struct uevent_monitor *m = NULL;
+
+	if (uevent_monitor_new(live->event, &handler, &m) < 0)
+		skip();
+	again.m = m;
+	uevent_monitor_touch(m, "/first");
+	uevent_monitor_touch(m, "/second");
+	uevent_monitor_settle(m);
+	assert_int_equal(again.changed, 2);
+	uevent_monitor_settle(m);
+	assert_int_equal(again.changed, 4);
+	assert_int_equal(again.settled, 2);
+	uevent_monitor_settle(m);
+	assert_int_equal(again.settled, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +360,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_subsystem, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_topology, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_touch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_touch_again, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
