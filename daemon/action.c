@@ -135,7 +135,8 @@ void action_apply(struct model *model, const struct record_action *r)
 	struct action *action;
 	bool is_new;
 
-	if (snapshot && (!vector || vector->walk != model->walk || tombstone_has(model->dead_irqs, r->irq)))
+	if (snapshot &&
+	    (!vector || vector->walk != model->walk || tombstone_has(model->dead_irqs, r->irq)))
 		return;
 	if (!vector) {
 		struct record_range range = { .header = r->header, .irq = r->irq, .count = 1 };
@@ -272,13 +273,12 @@ json_t *action_to_json(const struct model *model, const struct vector *vector,
 		[EVIDENCE_DEVRES] = "devres",
 	};
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}",
-			 "device", text_to_json(action->device.name),
-			 "bus", text_to_json(action->device.bus),
-			 "driver", text_to_json(action->device.driver),
-			 "module", text_to_json(action->device.module[0] ? action->device.module : action->module),
-			 "action", text_to_json(action->name),
-			 "handler", text_to_json(action->handler),
-			 "relation", vector_relation(model, vector, action),
-			 "evidence", text_to_json(evidence[action->evidence]));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "device",
+		text_to_json(action->device.name), "bus", text_to_json(action->device.bus),
+		"driver", text_to_json(action->device.driver), "module",
+		text_to_json(action->device.module[0] ? action->device.module : action->module),
+		"action", text_to_json(action->name), "handler", text_to_json(action->handler),
+		"relation", vector_relation(model, vector, action), "evidence",
+		text_to_json(evidence[action->evidence]));
 }

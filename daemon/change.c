@@ -10,16 +10,12 @@ static const char *cause_kind(const struct cause *cause)
 	bool kthread = cause->flags & RECORD_F_KTHREAD;
 
 	switch (cause->kind) {
-	case RECORD_CAUSE_AFFINITY_WRITE:
-		return "affinity-write";
-	case RECORD_CAUSE_AFFINITY_HINT:
-		return "affinity-kernel";
-	case RECORD_CAUSE_CPU_HOTPLUG:
-		return "cpu-hotplug";
+	case RECORD_CAUSE_AFFINITY_WRITE: return "affinity-write";
+	case RECORD_CAUSE_AFFINITY_HINT: return "affinity-kernel";
+	case RECORD_CAUSE_CPU_HOTPLUG: return "cpu-hotplug";
 	case RECORD_CAUSE_REQUEST:
 	case RECORD_CAUSE_FREE:
-	case RECORD_CAUSE_PROBE:
-		return "driver";
+	case RECORD_CAUSE_PROBE: return "driver";
 	default:
 		/* a driver's callback on a CPU's way down or up */
 		if (kthread && !strncmp(cause->comm, "cpuhp/", 6))
@@ -32,11 +28,9 @@ static json_t *cause_to_json(const struct cause *cause)
 {
 	if (!cause || !cause->valid)
 		return json_pack("{s:s, s:n, s:n, s:n}", "kind", "unknown", "comm", "pid", "uid");
-	return json_pack("{s:s, s:o, s:I, s:I}",
-			 "kind", cause_kind(cause),
-			 "comm", text_to_json(cause->comm),
-			 "pid", (json_int_t)cause->pid,
-			 "uid", (json_int_t)cause->uid);
+	return json_pack("{s:s, s:o, s:I, s:I}", "kind", cause_kind(cause), "comm",
+			 text_to_json(cause->comm), "pid", (json_int_t)cause->pid, "uid",
+			 (json_int_t)cause->uid);
 }
 
 static void set(json_t *object, const char *name, json_t *value)
@@ -49,16 +43,17 @@ static void add_domain(const struct model *model, const struct change *c, json_t
 	const char *token = model_name(model, RECORD_NAME_BUS_TOKEN, c->domain->bus_token);
 
 	set(object, "device", text_to_json(c->domain->device.name));
-	set(object, "domain", json_pack("{s:I, s:o, s:o}", "id", (json_int_t)c->domain->id,
-					"name", text_to_json(c->domain->name),
-					"bus_token", text_to_json(token ?: "")));
+	set(object, "domain",
+	    json_pack("{s:I, s:o, s:o}", "id", (json_int_t)c->domain->id, "name",
+		      text_to_json(c->domain->name), "bus_token", text_to_json(token ?: "")));
 }
 
 static void add_vector(const struct model *model, const struct change *c, json_t *object)
 {
 	const struct domain *domain = domain_find(model, c->vector->levels[0].domain);
 
-	set(object, "index", c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
+	set(object, "index",
+	    c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
 	set(object, "domain", domain ? json_integer(domain->id) : json_null());
 }
 
@@ -83,7 +78,8 @@ static void add_demand(const struct model *model, const struct change *c, json_t
 static void add_message(const struct model *model, const struct change *c, json_t *object)
 {
 	(void)model;
-	set(object, "index", c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
+	set(object, "index",
+	    c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
 	set(object, "old_message", message_to_json(&c->old_message, true));
 	set(object, "new_message", message_to_json(&c->new_message, true));
 	set(object, "cause", cause_to_json(c->cause));
@@ -159,11 +155,11 @@ const char *change_name(enum change_type type)
 json_t *change_to_json(const struct model *model, const struct change *change)
 {
 	const struct vector *v = change->vector;
-	json_t *object = json_pack("{s:I, s:s, s:o, s:o}",
-				   "time_us", (json_int_t)model_time_us(model, change->time_ns),
-				   "type", types[change->type].name,
-				   "irq", v ? json_integer(v->irq) : json_null(),
-				   "device", v ? text_to_json(v->provider.name) : json_null());
+	json_t *object =
+		json_pack("{s:I, s:s, s:o, s:o}", "time_us",
+			  (json_int_t)model_time_us(model, change->time_ns), "type",
+			  types[change->type].name, "irq", v ? json_integer(v->irq) : json_null(),
+			  "device", v ? text_to_json(v->provider.name) : json_null());
 
 	if (object)
 		types[change->type].add(model, change, object);

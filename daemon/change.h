@@ -42,12 +42,13 @@ struct change {
 	const struct action *action;
 	const struct cause *cause;
 	struct record_msg old_message, new_message; /* CHANGE_MESSAGE */
-	const uint64_t *old_mask, *old_effective;   /* CHANGE_AFFINITY: the new ones are the vector's */
+	const uint64_t *old_mask,
+		*old_effective; /* CHANGE_AFFINITY: the new ones are the vector's */
 	bool pending;
-	int error;             /* CHANGE_DEMAND: errno of a refused request */
-	uint32_t cpu, online;  /* CHANGE_CPU */
-	uint64_t count;        /* CHANGE_GAP */
-	const char *reason;    /* CHANGE_GAP: reason, CHANGE_CORRECTION: kind */
+	int error; /* CHANGE_DEMAND: errno of a refused request */
+	uint32_t cpu, online; /* CHANGE_CPU */
+	uint64_t count; /* CHANGE_GAP */
+	const char *reason; /* CHANGE_GAP: reason, CHANGE_CORRECTION: kind */
 };
 
 /* "vector-allocated" and so on. Static string. */

@@ -25,13 +25,19 @@ static const struct key {
 	size_t offset;
 	uint64_t min, max;
 } keys[] = {
-	{ "Daemon", "Socket", "/run/cxlirqd/io.cxlirqd", KIND_PATH, offsetof(struct config, socket), 0, 0 },
+	{ "Daemon", "Socket", "/run/cxlirqd/io.cxlirqd", KIND_PATH, offsetof(struct config, socket),
+	  0, 0 },
 	{ "Daemon", "LogLevel", "info", KIND_LEVEL, offsetof(struct config, log_level), 0, 0 },
-	{ "Daemon", "EventBacklog", "4096", KIND_NUMBER, offsetof(struct config, event_backlog), 0, 8192 },
-	{ "Trace", "RingSize", "2M", KIND_SIZE, offsetof(struct config, ring_size), 1 << 20, 1 << 30 },
-	{ "Trace", "SnapshotIntervalSec", "300", KIND_NUMBER, offsetof(struct config, snapshot_sec), 0, 86400 },
-	{ "Trace", "MaxVectors", "262144", KIND_NUMBER, offsetof(struct config, max_vectors), 64, 1 << 24 },
-	{ "Trace", "MaxDomains", "65536", KIND_NUMBER, offsetof(struct config, max_domains), 64, 1 << 20 },
+	{ "Daemon", "EventBacklog", "4096", KIND_NUMBER, offsetof(struct config, event_backlog), 0,
+	  8192 },
+	{ "Trace", "RingSize", "2M", KIND_SIZE, offsetof(struct config, ring_size), 1 << 20,
+	  1 << 30 },
+	{ "Trace", "SnapshotIntervalSec", "300", KIND_NUMBER, offsetof(struct config, snapshot_sec),
+	  0, 86400 },
+	{ "Trace", "MaxVectors", "262144", KIND_NUMBER, offsetof(struct config, max_vectors), 64,
+	  1 << 24 },
+	{ "Trace", "MaxDomains", "65536", KIND_NUMBER, offsetof(struct config, max_domains), 64,
+	  1 << 20 },
 };
 #define N_KEYS (sizeof(keys) / sizeof(*keys))
 
@@ -48,7 +54,10 @@ static int parse_number(const char *text, bool suffixes, uint64_t *ret)
 	if (errno)
 		return -ERANGE;
 	if (suffixes && *end && !end[1]) {
-		factor = *end == 'K' ? 1ULL << 10 : *end == 'M' ? 1ULL << 20 : *end == 'G' ? 1ULL << 30 : 0;
+		factor = *end == 'K' ? 1ULL << 10 :
+			 *end == 'M' ? 1ULL << 20 :
+			 *end == 'G' ? 1ULL << 30 :
+				       0;
 		end++;
 	}
 	if (*end || !factor)
@@ -136,7 +145,8 @@ static char *read_line(char *buffer, int size, void *stream)
 
 static void warn(struct reading *reading, const char *what, const char *name, const char *why)
 {
-	log_warning("%s:%d: %s \"%s\"%s%s", reading->path, reading->line, what, name, *why ? ": " : "", why);
+	log_warning("%s:%d: %s \"%s\"%s%s", reading->path, reading->line, what, name,
+		    *why ? ": " : "", why);
 	(*reading->warnings)++;
 }
 
@@ -157,8 +167,9 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 		if (r == -ENOMEM)
 			reading->error = r;
 		if (r == -ERANGE)
-			snprintf(why, sizeof(why), "%.40s is not between %llu and %llu, ignoring", value,
-				 (unsigned long long)keys[i].min, (unsigned long long)keys[i].max);
+			snprintf(why, sizeof(why), "%.40s is not between %llu and %llu, ignoring",
+				 value, (unsigned long long)keys[i].min,
+				 (unsigned long long)keys[i].max);
 		else
 			snprintf(why, sizeof(why), "cannot take \"%.40s\", ignoring", value);
 		if (r < 0)
@@ -170,7 +181,8 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 }
 
 /* A file that is not there is an error only where it was asked for by name. */
-static int read_file(struct config *config, const char *path, bool must_exist, unsigned int *warnings)
+static int read_file(struct config *config, const char *path, bool must_exist,
+		     unsigned int *warnings)
 {
 	struct reading reading = { .config = config, .path = path, .warnings = warnings };
 	_cleanup_fclose_ FILE *file = fopen(path, "re");

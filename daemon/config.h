@@ -10,13 +10,13 @@
 #include "model.h"
 
 struct config {
-	char *socket;           /* [Daemon] Socket= */
-	int log_level;          /* [Daemon] LogLevel= */
+	char *socket; /* [Daemon] Socket= */
+	int log_level; /* [Daemon] LogLevel= */
 	uint64_t event_backlog; /* [Daemon] EventBacklog=, events kept in memory */
-	uint64_t ring_size;     /* [Trace] RingSize=, bytes */
-	uint64_t snapshot_sec;  /* [Trace] SnapshotIntervalSec=, 0 = only when needed */
-	uint64_t max_vectors;   /* [Trace] MaxVectors= */
-	uint64_t max_domains;   /* [Trace] MaxDomains= */
+	uint64_t ring_size; /* [Trace] RingSize=, bytes */
+	uint64_t snapshot_sec; /* [Trace] SnapshotIntervalSec=, 0 = only when needed */
+	uint64_t max_vectors; /* [Trace] MaxVectors= */
+	uint64_t max_domains; /* [Trace] MaxDomains= */
 };
 
 /*

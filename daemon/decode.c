@@ -20,7 +20,7 @@ struct choice {
 
 #define TEXTS_MAX 12
 #define RANGE_MAX 65536 /* interrupts that one call allocates or frees */
-#define ERRNO_MAX 4095  /* the kernel's own limit */
+#define ERRNO_MAX 4095 /* the kernel's own limit */
 
 struct shape {
 	unsigned int size;
@@ -28,26 +28,28 @@ struct shape {
 	struct text texts[TEXTS_MAX]; /* ends with size 0 */
 };
 
-#define TEXT(type, field)                                                                         \
-	{                                                                                         \
-		offsetof(type, field), sizeof(((type *)0)->field)                                 \
+#define TEXT(type, field)                                                                          \
+	{                                                                                          \
+		offsetof(type, field), sizeof(((type *)0)->field)                                  \
 	}
-#define DEV(type, field)                                                                          \
-	TEXT(type, field.name), TEXT(type, field.bus), TEXT(type, field.driver),                  \
+#define DEV(type, field)                                                                           \
+	TEXT(type, field.name), TEXT(type, field.bus), TEXT(type, field.driver),                   \
 		TEXT(type, field.module)
-#define CHOICE(type, field, end)                                                                  \
-	{                                                                                         \
-		offsetof(type, field), end                                                        \
+#define CHOICE(type, field, end)                                                                   \
+	{                                                                                          \
+		offsetof(type, field), end                                                         \
 	}
 
 static const struct shape shapes[RECORD_TYPE_MAX] = {
 	[RECORD_DOMAIN] = { sizeof(struct record_domain),
 			    CHOICE(struct record_domain, reason, RECORD_REASON_MAX),
-			    { TEXT(struct record_domain, name), DEV(struct record_domain, device) } },
+			    { TEXT(struct record_domain, name),
+			      DEV(struct record_domain, device) } },
 	[RECORD_ALLOC] = { .size = sizeof(struct record_range) },
 	[RECORD_VECTOR] = { sizeof(struct record_vector),
 			    CHOICE(struct record_vector, reason, RECORD_REASON_MAX),
-			    { DEV(struct record_vector, provider), TEXT(struct record_vector, levels[0].chip),
+			    { DEV(struct record_vector, provider),
+			      TEXT(struct record_vector, levels[0].chip),
 			      TEXT(struct record_vector, levels[1].chip),
 			      TEXT(struct record_vector, levels[2].chip),
 			      TEXT(struct record_vector, levels[3].chip) } },
@@ -55,7 +57,8 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 	[RECORD_ACTION] = { sizeof(struct record_action),
 			    CHOICE(struct record_action, reason, RECORD_REASON_MAX),
 			    { TEXT(struct record_action, name), TEXT(struct record_action, handler),
-			      TEXT(struct record_action, thread_handler), DEV(struct record_action, hint),
+			      TEXT(struct record_action, thread_handler),
+			      DEV(struct record_action, hint),
 			      DEV(struct record_action, device) } },
 	[RECORD_ACTION_FREED] = { .size = sizeof(struct record_action_freed) },
 	[RECORD_OWNER] = { sizeof(struct record_owner),
@@ -75,7 +78,8 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 			  CHOICE(struct record_hook, kind, RECORD_HOOK_KIND_MAX),
 			  { TEXT(struct record_hook, name), TEXT(struct record_hook, reason) } },
 	[RECORD_DEVICE] = { .size = sizeof(struct record_device),
-			    .texts = { TEXT(struct record_device, name), TEXT(struct record_device, bus),
+			    .texts = { TEXT(struct record_device, name),
+				       TEXT(struct record_device, bus),
 				       TEXT(struct record_device, driver),
 				       TEXT(struct record_device, module),
 				       TEXT(struct record_device, parent),
@@ -96,7 +100,8 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 					  TEXT(struct record_sysfs_irq, effective_affinity),
 					  TEXT(struct record_sysfs_irq, device) } },
 	[RECORD_SNAPSHOT] = { sizeof(struct record_snapshot),
-			      CHOICE(struct record_snapshot, phase, RECORD_SNAPSHOT_PHASE_MAX), {} },
+			      CHOICE(struct record_snapshot, phase, RECORD_SNAPSHOT_PHASE_MAX),
+			      {} },
 	[RECORD_LOST] = { .size = sizeof(struct record_lost),
 			  .texts = { TEXT(struct record_lost, reason) } },
 };
@@ -108,9 +113,8 @@ static bool is_sound(const struct record_header *header)
 	case RECORD_VECTOR: {
 		const struct record_vector *r = (const void *)header;
 
-		return r->n_levels <= RECORD_LEVELS &&
-		       r->error >= -ERRNO_MAX && r->error <= ERRNO_MAX &&
-		       r->mask_words <= RECORD_SIZE_MAX / 8 &&
+		return r->n_levels <= RECORD_LEVELS && r->error >= -ERRNO_MAX &&
+		       r->error <= ERRNO_MAX && r->mask_words <= RECORD_SIZE_MAX / 8 &&
 		       sizeof(*r) + (size_t)RECORD_MASKS * r->mask_words * 8 <= header->size;
 	}
 	case RECORD_ALLOC:
@@ -124,8 +128,7 @@ static bool is_sound(const struct record_header *header)
 
 		return r->count <= RANGE_MAX && r->irq <= UINT32_MAX - r->count;
 	}
-	default:
-		return true;
+	default: return true;
 	}
 }
 

@@ -170,13 +170,11 @@ static struct row *row_of_dev(struct row **rows, const struct record_dev *dev)
 
 static json_t *feature_to_json(const struct vector *vector, const struct action *action)
 {
-	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:o, s:o}",
-			 "feature", feature_of(action),
-			 "instance", text_to_json(action->device.name),
-			 "message_number", vector->msi_type ? json_integer(vector->msi_index) : json_null(),
-			 "irq", (json_int_t)vector->irq,
-			 "result", vector->n_actions > 1 ? "shared" : "granted",
-			 "errno", json_null(),
+	return json_pack("{s:s, s:o, s:o, s:I, s:s, s:o, s:o}", "feature", feature_of(action),
+			 "instance", text_to_json(action->device.name), "message_number",
+			 vector->msi_type ? json_integer(vector->msi_index) : json_null(), "irq",
+			 (json_int_t)vector->irq, "result",
+			 vector->n_actions > 1 ? "shared" : "granted", "errno", json_null(),
 			 "reason", json_null());
 }
 
@@ -204,17 +202,15 @@ static json_t *row_to_json(const struct model *model, const struct row *row)
 {
 	const struct device *device = model_device(model, row->name);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:O}",
-			 "device", string_to_json(row->name),
-			 "bus", text_to_json(device ? device->bus : row->bus),
-			 "driver", text_to_json(device ? device->driver : row->driver),
-			 "module", text_to_json(device ? device->module : row->module),
-			 "parent", device ? text_to_json(device->parent) : json_null(),
-			 "class", device ? text_to_json(device->class_name) : json_null(),
-			 "asked", json_null(),
-			 "granted", (json_int_t)row->granted,
-			 "used", (json_int_t)row->used,
-			 "features", row->features);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:O}", "device",
+			 string_to_json(row->name), "bus",
+			 text_to_json(device ? device->bus : row->bus), "driver",
+			 text_to_json(device ? device->driver : row->driver), "module",
+			 text_to_json(device ? device->module : row->module), "parent",
+			 device ? text_to_json(device->parent) : json_null(), "class",
+			 device ? text_to_json(device->class_name) : json_null(), "asked",
+			 json_null(), "granted", (json_int_t)row->granted, "used",
+			 (json_int_t)row->used, "features", row->features);
 }
 
 static int by_row_name(const struct row *a, const struct row *b)

@@ -104,31 +104,31 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 		[ORIGIN_DYNAMIC] = "dynamic",
 	};
 	const struct domain *domain = domain_find(model, v->levels[0].domain);
-	const uint64_t *effective = v->masks ? v->masks + RECORD_MASK_EFFECTIVE * (size_t)v->mask_words : NULL;
+	const uint64_t *effective =
+		v->masks ? v->masks + RECORD_MASK_EFFECTIVE * (size_t)v->mask_words : NULL;
 	bool has_hwirq = v->n_levels && v->levels[0].hwirq <= INT64_MAX;
 	bool has_domain = v->n_levels && (v->levels[0].domain || v->key == 0);
 
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:b, s:o}",
-			 "irq", (json_int_t)v->irq,
-			 "provider", text_to_json(v->provider.name),
-			 "domain", domain ? json_integer(domain->id) : json_null(),
-			 "chip", text_to_json(v->levels[0].chip),
-			 "index", v->msi_type ? json_integer(v->msi_index) : json_null(),
-			 "hwirq", has_hwirq && has_domain ?
-					  json_integer((json_int_t)v->levels[0].hwirq) : json_null(),
-			 "message", message_to_json(&v->message, v->message_known),
-			 "target", v->x86_vector > 0 && v->x86_cpu >= 0 ?
-					   json_pack("{s:i, s:i}", "cpu", v->x86_cpu, "vector", v->x86_vector) :
-					   json_null(),
-			 "affinity", mask_to_json(vector_affinity(v), v->mask_words, v->affinity_text),
-			 "effective_affinity", mask_to_json(effective, v->mask_words, v->effective_text),
-			 "managed", v->masks ? json_boolean(v->state & VECTOR_STATE_MANAGED) : json_null(),
-			 "state", v->actions ? "requested" : "allocated",
-			 "origin", origins[v->origin],
-			 "interrupts", json_count(v->interrupts),
-			 "message_changes", (json_int_t)v->message_changes,
-			 "sysfs", model_sysfs_vector(model, v->irq) != NULL,
-			 "owners", owners_to_json(model, v));
+	return json_pack(
+		"{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:b, "
+		"s:o}",
+		"irq", (json_int_t)v->irq, "provider", text_to_json(v->provider.name), "domain",
+		domain ? json_integer(domain->id) : json_null(), "chip",
+		text_to_json(v->levels[0].chip), "index",
+		v->msi_type ? json_integer(v->msi_index) : json_null(), "hwirq",
+		has_hwirq && has_domain ? json_integer((json_int_t)v->levels[0].hwirq) :
+					  json_null(),
+		"message", message_to_json(&v->message, v->message_known), "target",
+		v->x86_vector > 0 && v->x86_cpu >= 0 ?
+			json_pack("{s:i, s:i}", "cpu", v->x86_cpu, "vector", v->x86_vector) :
+			json_null(),
+		"affinity", mask_to_json(vector_affinity(v), v->mask_words, v->affinity_text),
+		"effective_affinity", mask_to_json(effective, v->mask_words, v->effective_text),
+		"managed", v->masks ? json_boolean(v->state & VECTOR_STATE_MANAGED) : json_null(),
+		"state", v->actions ? "requested" : "allocated", "origin", origins[v->origin],
+		"interrupts", json_count(v->interrupts), "message_changes",
+		(json_int_t)v->message_changes, "sysfs", model_sysfs_vector(model, v->irq) != NULL,
+		"owners", owners_to_json(model, v));
 }
 
 static bool vector_is_of(const struct vector *vector, const char *device)
@@ -159,8 +159,9 @@ static json_t *hooks_to_json(const struct model *model, enum record_hook_kind ki
 		const struct hook *h = &model->hooks[i];
 
 		if (h->kind == kind)
-			json_array_append_new(array, json_pack("{s:o, s:b, s:o}", "hook", string_to_json(h->name),
-							       "attached", h->attached, "reason",
+			json_array_append_new(array, json_pack("{s:o, s:b, s:o}", "hook",
+							       string_to_json(h->name), "attached",
+							       h->attached, "reason",
 							       text_to_json(h->reason)));
 	}
 	return array;
@@ -173,13 +174,12 @@ static const char *mode_name(const struct model *model)
 
 json_t *model_support_to_json(const struct model *model)
 {
-	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}",
-			 "kernel", string_to_json(model->base.release),
-			 "machine", string_to_json(model->base.machine),
-			 "mode", mode_name(model),
-			 "reason", text_to_json(model->base.reason),
-			 "hooks", hooks_to_json(model, RECORD_HOOK_PROGRAM),
-			 "features", hooks_to_json(model, RECORD_HOOK_FEATURE));
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "kernel",
+			 string_to_json(model->base.release), "machine",
+			 string_to_json(model->base.machine), "mode", mode_name(model), "reason",
+			 text_to_json(model->base.reason), "hooks",
+			 hooks_to_json(model, RECORD_HOOK_PROGRAM), "features",
+			 hooks_to_json(model, RECORD_HOOK_FEATURE));
 }
 
 json_t *model_lost_to_json(const struct model *model)
@@ -188,15 +188,16 @@ json_t *model_lost_to_json(const struct model *model)
 
 	for (uint32_t i = 0; i < model->n_lost; i++)
 		json_array_append_new(array, json_pack("{s:o, s:I}", "reason",
-						       string_to_json(model->lost[i].reason), "count",
-						       json_count(model->lost[i].count)));
+						       string_to_json(model->lost[i].reason),
+						       "count", json_count(model->lost[i].count)));
 	return array;
 }
 
 static void append_count(json_t *array, const char *kind, uint64_t count)
 {
 	if (count)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "kind", kind, "count", json_count(count)));
+		json_array_append_new(array, json_pack("{s:s, s:I}", "kind", kind, "count",
+						       json_count(count)));
 }
 
 json_t *model_corrections_to_json(const struct model *model)
@@ -211,9 +212,10 @@ json_t *model_corrections_to_json(const struct model *model)
 json_t *model_refused_to_json(const struct model *model)
 {
 	static const char *const names[] = {
-		[TABLE_DOMAINS] = "domains", [TABLE_VECTORS] = "vectors", [TABLE_ACTIONS] = "handlers",
-		[TABLE_OWNERS] = "owners",   [TABLE_DEVICES] = "devices", [TABLE_SYSFS] = "sysfs-vectors",
-		[TABLE_HOOKS] = "hooks",     [TABLE_NAMES] = "names",
+		[TABLE_DOMAINS] = "domains",  [TABLE_VECTORS] = "vectors",
+		[TABLE_ACTIONS] = "handlers", [TABLE_OWNERS] = "owners",
+		[TABLE_DEVICES] = "devices",  [TABLE_SYSFS] = "sysfs-vectors",
+		[TABLE_HOOKS] = "hooks",      [TABLE_NAMES] = "names",
 	};
 	_Static_assert(sizeof(names) / sizeof(*names) == TABLE_MAX, "a table has no name");
 	json_t *array = json_array();
@@ -225,13 +227,9 @@ json_t *model_refused_to_json(const struct model *model)
 
 json_t *model_to_json(const struct model *model)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", 1,
-			 "support", model_support_to_json(model),
-			 "domains", model_domains_to_json(model),
-			 "vectors", model_vectors_to_json(model, NULL, NULL),
-			 "devices", device_ledger(model),
-			 "lost", model_lost_to_json(model),
-			 "corrections", model_corrections_to_json(model),
-			 "refused", model_refused_to_json(model));
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", 1, "support",
+			 model_support_to_json(model), "domains", model_domains_to_json(model),
+			 "vectors", model_vectors_to_json(model, NULL, NULL), "devices",
+			 device_ledger(model), "lost", model_lost_to_json(model), "corrections",
+			 model_corrections_to_json(model), "refused", model_refused_to_json(model));
 }

@@ -72,7 +72,7 @@ struct model {
 	struct device *devices;
 	struct sysfs_vector *sysfs_vectors;
 
-	uint64_t walk;  /* number of the snapshot under way or the last one */
+	uint64_t walk; /* number of the snapshot under way or the last one */
 	bool walking;
 	bool populated; /* a first snapshot has ended: later differences are corrections */
 	struct tombstone *dead_irqs, *dead_domains;
@@ -116,6 +116,18 @@ void vector_walk_end(struct model *model, const struct record_snapshot *r);
 /* A walk found a handler: the message it found stands. */
 void vector_settle_seen(struct vector *vector);
 struct vector *vector_find(const struct model *model, uint32_t irq);
+
+bool affinity_is_pending(uint32_t state);
+/* Whether the record's masks, and whether they wait, are not the model's. */
+bool affinity_differs(const struct vector *vector, const struct record_vector *r);
+/* The record's masks stand. False: no memory, the model's stay. */
+bool affinity_store(struct vector *vector, const struct record_vector *r);
+/* A walk's masks, kept aside: what they replace is needed to tell of the change they came by. */
+void affinity_hold(struct vector *vector, const struct record_vector *r);
+/* No record came that explains them: they stand. */
+void affinity_adopt(struct vector *vector);
+/* Stores the masks of a request, a move or a dropped request, and tells if that is a change. */
+void affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r);
 
 void action_apply(struct model *model, const struct record_action *r);
 void action_apply_freed(struct model *model, const struct record_action_freed *r);

@@ -253,48 +253,29 @@ void model_apply(struct model *model, const struct event *event)
 {
 	model->records++;
 	switch (event->header->type) {
-	case RECORD_DOMAIN:
-		return domain_apply(model, event->domain);
-	case RECORD_ALLOC:
-		return vector_apply_alloc(model, event->range);
-	case RECORD_VECTOR:
-		return vector_apply(model, event->vector);
-	case RECORD_FREE:
-		return vector_apply_free(model, event->range);
-	case RECORD_ACTION:
-		return action_apply(model, event->action);
-	case RECORD_ACTION_FREED:
-		return action_apply_freed(model, event->action_freed);
-	case RECORD_OWNER:
-		return action_apply_owner(model, event->owner);
-	case RECORD_MESSAGE:
-		return vector_apply_message(model, event->message);
-	case RECORD_X86_VECTOR:
-		return vector_apply_x86(model, event->x86_vector);
-	case RECORD_CPU:
-		return apply_cpu(model, event->cpu);
+	case RECORD_DOMAIN: return domain_apply(model, event->domain);
+	case RECORD_ALLOC: return vector_apply_alloc(model, event->range);
+	case RECORD_VECTOR: return vector_apply(model, event->vector);
+	case RECORD_FREE: return vector_apply_free(model, event->range);
+	case RECORD_ACTION: return action_apply(model, event->action);
+	case RECORD_ACTION_FREED: return action_apply_freed(model, event->action_freed);
+	case RECORD_OWNER: return action_apply_owner(model, event->owner);
+	case RECORD_MESSAGE: return vector_apply_message(model, event->message);
+	case RECORD_X86_VECTOR: return vector_apply_x86(model, event->x86_vector);
+	case RECORD_CPU: return apply_cpu(model, event->cpu);
 	case RECORD_BASE:
 		model->base = *event->base;
 		model->has_base = true;
 		return;
-	case RECORD_NAME:
-		return apply_name(model, event->name);
-	case RECORD_HOOK:
-		return apply_hook(model, event->hook);
-	case RECORD_DEVICE:
-		return device_apply(model, event->device);
-	case RECORD_DEVICE_GONE:
-		return device_apply_gone(model, event->device);
-	case RECORD_SYSFS_VECTOR:
-		return device_apply_sysfs_vector(model, event->sysfs_vector);
-	case RECORD_SYSFS_IRQ:
-		return vector_apply_sysfs(model, event->sysfs_irq);
-	case RECORD_SNAPSHOT:
-		return apply_snapshot(model, event->snapshot);
-	case RECORD_LOST:
-		return apply_lost(model, event->lost);
-	default:
-		model->unknown_records++;
+	case RECORD_NAME: return apply_name(model, event->name);
+	case RECORD_HOOK: return apply_hook(model, event->hook);
+	case RECORD_DEVICE: return device_apply(model, event->device);
+	case RECORD_DEVICE_GONE: return device_apply_gone(model, event->device);
+	case RECORD_SYSFS_VECTOR: return device_apply_sysfs_vector(model, event->sysfs_vector);
+	case RECORD_SYSFS_IRQ: return vector_apply_sysfs(model, event->sysfs_irq);
+	case RECORD_SNAPSHOT: return apply_snapshot(model, event->snapshot);
+	case RECORD_LOST: return apply_lost(model, event->lost);
+	default: model->unknown_records++;
 	}
 }
 

@@ -43,7 +43,8 @@ static int read_record(FILE *file, void *buffer, size_t *ret_size)
 	return 1;
 }
 
-int trace_read(const char *path, void (*on_record)(const struct record_header *record, void *userdata),
+int trace_read(const char *path,
+	       void (*on_record)(const struct record_header *record, void *userdata),
 	       void *userdata, uint64_t *ret_unknown, uint64_t *ret_offset)
 {
 	_Alignas(8) unsigned char buffer[RECORD_SIZE_MAX];

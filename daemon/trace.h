@@ -18,7 +18,8 @@ void trace_header(unsigned char ret_header[TRACE_HEADER_SIZE]);
  * or a damaged record; -EPROTONOSUPPORT: of another version; -ENODATA: the file ends inside a record.
  * *@ret_offset (may be NULL) says where. What came before an error has been handed on.
  */
-int trace_read(const char *path, void (*on_record)(const struct record_header *record, void *userdata),
+int trace_read(const char *path,
+	       void (*on_record)(const struct record_header *record, void *userdata),
 	       void *userdata, uint64_t *ret_unknown, uint64_t *ret_offset);
 
 #endif

@@ -65,7 +65,8 @@ static void vector_drop(struct model *model, struct vector *vector)
 	vector_free(vector);
 }
 
-static void vector_remove(struct model *model, struct vector *vector, const struct record_header *header)
+static void vector_remove(struct model *model, struct vector *vector,
+			  const struct record_header *header)
 {
 	struct change change = { .type = CHANGE_VECTOR_FREED, .vector = vector };
 
@@ -76,7 +77,8 @@ static void vector_remove(struct model *model, struct vector *vector, const stru
 
 static bool msg_equal(const struct record_msg *a, const struct record_msg *b)
 {
-	return a->address_lo == b->address_lo && a->address_hi == b->address_hi && a->data == b->data;
+	return a->address_lo == b->address_lo && a->address_hi == b->address_hi &&
+	       a->data == b->data;
 }
 
 static bool msg_is_zero(const struct record_msg *m)
@@ -94,19 +96,6 @@ static struct record_msg msg_of(const struct record_msg *base, uint32_t base_irq
 	return own;
 }
 
-static void count_affinity_change(struct model *model, struct vector *vector)
-{
-	vector->affinity_changes++;
-	for (uint32_t i = 0; i < vector->n_levels && i < 2; i++) {
-		struct domain *domain = domain_find(model, vector->levels[i].domain);
-
-		if (!domain)
-			continue;
-		domain->affinity_changes++;
-		domain->affinity_vectors += vector->affinity_changes == 1;
-	}
-}
-
 static void count_message_change(struct model *model, struct vector *vector)
 {
 	vector->message_changes++;
@@ -122,8 +111,8 @@ static void count_message_change(struct model *model, struct vector *vector)
  * An operation has ended: what stands now is what the hardware was told. @otherwise is the cause if
  * no write told one, NULL when nobody knows.
  */
-static void vector_settle(struct model *model, struct vector *vector, const struct record_header *header,
-			  const struct cause *otherwise)
+static void vector_settle(struct model *model, struct vector *vector,
+			  const struct record_header *header, const struct cause *otherwise)
 {
 	struct change change = { .type = CHANGE_MESSAGE, .vector = vector };
 
@@ -157,144 +146,13 @@ void vector_settle_seen(struct vector *vector)
 	vector->settled_known = !msg_is_zero(&vector->message);
 }
 
-static void vector_settle_event(struct model *model, struct vector *vector, const struct record_header *header)
+static void vector_settle_event(struct model *model, struct vector *vector,
+				const struct record_header *header)
 {
 	struct cause cause;
 
 	cause_from_header(&cause, header);
 	vector_settle(model, vector, header, &cause);
-}
-
-static bool is_pending(uint32_t state)
-{
-	return state & VECTOR_STATE_AFFINITY_PENDING;
-}
-
-/* Whether the record's mask @theirs is the model's mask @ours. */
-static bool mask_is(const struct vector *vector, enum record_mask ours, const struct record_vector *r,
-		    enum record_mask theirs)
-{
-	if (!vector->masks || vector->mask_words != r->mask_words)
-		return false;
-	return !memcmp(vector->masks + (size_t)ours * vector->mask_words,
-		       r->masks + (size_t)theirs * r->mask_words, r->mask_words * sizeof(uint64_t));
-}
-
-static bool mask_equal(const struct vector *vector, const struct record_vector *r, enum record_mask which)
-{
-	return mask_is(vector, which, r, which);
-}
-
-static bool masks_copy(uint64_t **masks, uint32_t *words, const struct record_vector *r)
-{
-	size_t size = (size_t)RECORD_MASKS * r->mask_words * sizeof(uint64_t);
-
-	if (!*masks || *words != r->mask_words) {
-		uint64_t *grown = realloc(*masks, size ?: 1);
-
-		if (!grown)
-			return false;
-		*masks = grown;
-		*words = r->mask_words;
-	}
-	memcpy(*masks, r->masks, size);
-	return true;
-}
-
-static bool masks_store(struct vector *vector, const struct record_vector *r)
-{
-	if (!masks_copy(&vector->masks, &vector->mask_words, r))
-		return false;
-	vector->state = r->state;
-	return true;
-}
-
-/* A walk's masks, kept aside: what they replace is needed to tell of the change they came by. */
-static void masks_hold(struct vector *vector, const struct record_vector *r)
-{
-	if (masks_copy(&vector->seen, &vector->seen_words, r))
-		vector->seen_state = r->state;
-	else
-		vector->corrected &= ~(1U << CORRECTION_AFFINITY);
-}
-
-/* No record came that explains them: they stand. */
-static void masks_adopt(struct vector *vector)
-{
-	uint64_t *masks = vector->masks;
-	uint32_t words = vector->mask_words;
-
-	vector->masks = vector->seen;
-	vector->mask_words = vector->seen_words;
-	vector->state = vector->seen_state;
-	vector->seen = masks;
-	vector->seen_words = words;
-}
-
-static enum record_mask shown_mask(uint32_t state)
-{
-	return is_pending(state) ? RECORD_MASK_PENDING : RECORD_MASK_AFFINITY;
-}
-
-const uint64_t *vector_affinity(const struct vector *vector)
-{
-	return vector->masks ? vector->masks + shown_mask(vector->state) * (size_t)vector->mask_words : NULL;
-}
-
-/*
- * Whose doing it is: of the record's task, or, when what lands is what somebody asked for before,
- * of him: the interrupt's own context is whoever was running there. A CPU that goes offline may
- * put another mask in the place of the one that waited.
- */
-static void affinity_cause(struct vector *vector, const struct record_vector *r, struct cause *ret)
-{
-	bool pending = is_pending(r->state), lands;
-
-	cause_from_header(ret, &r->header);
-	if (pending && (!is_pending(vector->state) || !mask_equal(vector, r, RECORD_MASK_PENDING)))
-		vector->pending = *ret;
-	if (pending || !vector->pending.valid)
-		return;
-	lands = r->reason == RECORD_REASON_AFFINITY_APPLIED &&
-		mask_is(vector, RECORD_MASK_PENDING, r, RECORD_MASK_AFFINITY);
-	if (lands)
-		*ret = vector->pending;
-	else if (vector->message_cause.valid)
-		vector->message_cause = *ret;
-	vector->pending.valid = false;
-}
-
-/*
- * Compares the record's masks with the model's, stores them, and tells of a change. A request that
- * stays pending is one change, its arrival at the hardware another; both have the cause of the
- * request.
- */
-static void vector_affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r)
-{
-	bool pending = is_pending(r->state), differs;
-	enum record_mask before = pending ? shown_mask(vector->state) : RECORD_MASK_AFFINITY;
-	size_t size = (size_t)RECORD_MASKS * vector->mask_words * sizeof(uint64_t);
-	struct change change = { .type = CHANGE_AFFINITY, .vector = vector, .pending = pending };
-	uint64_t *old = NULL;
-	struct cause cause;
-
-	differs = !mask_is(vector, before, r, shown_mask(r->state)) ||
-		  (!pending && !mask_equal(vector, r, RECORD_MASK_EFFECTIVE));
-	affinity_cause(vector, r, &cause);
-	if (differs && vector->masks && vector->mask_words == r->mask_words && vector->actions) {
-		old = malloc(size ?: 1);
-		if (old)
-			memcpy(old, vector->masks, size);
-	}
-	if (masks_store(vector, r) && old) {
-		change.cause = &cause;
-		change.old_mask = old + before * (size_t)vector->mask_words;
-		change.old_effective = old + RECORD_MASK_EFFECTIVE * (size_t)vector->mask_words;
-		if (!pending)
-			count_affinity_change(model, vector);
-		model_change(model, &change, &r->header);
-	}
-	free(old);
 }
 
 /* Everything but message and masks, which have a history */
@@ -316,7 +174,8 @@ static void vector_fill(struct model *model, struct vector *vector, const struct
 	vector->x86_vector = r->x86_vector;
 	vector->x86_cpu = r->x86_cpu;
 	for (uint32_t i = 0; i < r->n_levels; i++) {
-		struct domain *domain = r->levels[i].domain ? domain_find(model, r->levels[i].domain) : NULL;
+		struct domain *domain =
+			r->levels[i].domain ? domain_find(model, r->levels[i].domain) : NULL;
 
 		if (domain)
 			memcpy(domain->chip, r->levels[i].chip, sizeof(domain->chip));
@@ -340,15 +199,11 @@ static void vector_message_fill(struct vector *vector, const struct record_vecto
 static uint32_t vector_differences(const struct vector *vector, const struct record_vector *r)
 {
 	struct record_msg message = msg_of(&r->message, r->msi_irq, r->irq);
-	bool pending = is_pending(r->state);
 	uint32_t bits = 0;
 
 	if (is_pci_message(r) && vector->message_known && !msg_equal(&vector->message, &message))
 		bits |= 1U << CORRECTION_MESSAGE;
-	if (vector->masks && (pending != is_pending(vector->state) ||
-			      !mask_equal(vector, r, RECORD_MASK_AFFINITY) ||
-			      !mask_equal(vector, r, RECORD_MASK_EFFECTIVE) ||
-			      (pending && !mask_equal(vector, r, RECORD_MASK_PENDING))))
+	if (affinity_differs(vector, r))
 		bits |= 1U << CORRECTION_AFFINITY;
 	return bits;
 }
@@ -384,9 +239,9 @@ static void vector_apply_snapshot(struct model *model, const struct record_vecto
 	vector_fill(model, vector, r);
 	vector_message_fill(vector, r);
 	if (vector->corrected & 1U << CORRECTION_AFFINITY)
-		masks_hold(vector, r);
+		affinity_hold(vector, r);
 	else
-		masks_store(vector, r);
+		affinity_store(vector, r);
 	vector->walk = model->walk;
 	if (!(vector->corrected & 1U << CORRECTION_MESSAGE) &&
 	    (!vector->unsettled || r->header.time_ns > vector->unsettled_ns + SETTLE_NS))
@@ -398,7 +253,8 @@ static enum origin origin_of(const struct record_header *header)
 	return header->cause == RECORD_CAUSE_PROBE ? ORIGIN_PROBE : ORIGIN_DYNAMIC;
 }
 
-static void vector_tell(struct model *model, struct vector *vector, const struct record_header *header)
+static void vector_tell(struct model *model, struct vector *vector,
+			const struct record_header *header)
 {
 	struct change change = { .type = CHANGE_VECTOR_ALLOCATED, .vector = vector };
 
@@ -406,18 +262,25 @@ static void vector_tell(struct model *model, struct vector *vector, const struct
 	model_change(model, &change, header);
 }
 
-static void vector_refused(struct model *model, struct vector *vector, const struct record_vector *r)
+static void vector_refused(struct model *model, struct vector *vector,
+			   const struct record_vector *r)
 {
 	struct change change = { .type = CHANGE_DEMAND, .vector = vector, .error = -r->error };
 
 	model_change(model, &change, &r->header);
 }
 
+static bool is_about_affinity(uint32_t reason)
+{
+	return reason == RECORD_REASON_AFFINITY_REQUESTED ||
+	       reason == RECORD_REASON_AFFINITY_APPLIED || reason == RECORD_REASON_AFFINITY_DROPPED;
+}
+
 /* A request or an activation: a move that does not wait any more will not come. */
 static void vector_operation_apply(struct vector *vector, const struct record_vector *r)
 {
-	masks_store(vector, r);
-	if (!is_pending(r->state))
+	affinity_store(vector, r);
+	if (!affinity_is_pending(r->state))
 		vector->pending.valid = false;
 }
 
@@ -453,7 +316,7 @@ void vector_apply(struct model *model, const struct record_vector *r)
 		vector->origin = origin_of(&r->header);
 	if (!vector->told && !(vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)) {
 		vector_message_fill(vector, r);
-		masks_store(vector, r);
+		affinity_store(vector, r);
 		vector_tell(model, vector, &r->header);
 		if (allocated)
 			return;
@@ -461,8 +324,8 @@ void vector_apply(struct model *model, const struct record_vector *r)
 	if (r->reason == RECORD_REASON_REQUESTED && r->error)
 		vector_refused(model, vector, r);
 	if (!r->error) {
-		if (r->reason == RECORD_REASON_AFFINITY_REQUESTED || r->reason == RECORD_REASON_AFFINITY_APPLIED)
-			vector_affinity_apply(model, vector, r);
+		if (is_about_affinity(r->reason))
+			affinity_apply(model, vector, r);
 		else
 			vector_operation_apply(vector, r);
 	}
@@ -524,7 +387,7 @@ void vector_apply_message(struct model *model, const struct record_message *r)
 		}
 		vector->unsettled = vector->actions;
 		vector->unsettled_ns = r->header.time_ns;
-		if (vector->pending.valid && !is_pending(r->state))
+		if (vector->pending.valid && !affinity_is_pending(r->state))
 			vector->message_cause = vector->pending;
 		else
 			cause_from_header(&vector->message_cause, &r->header);
@@ -574,13 +437,14 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 }
 
 /* What this walk saw and nothing explained; and what was allocated without more being told. */
-static void vector_walked(struct model *model, struct vector *vector, const struct record_header *header)
+static void vector_walked(struct model *model, struct vector *vector,
+			  const struct record_header *header)
 {
 	uint32_t corrected = vector->corrected;
 
 	vector->corrected = 0;
 	if (corrected & 1U << CORRECTION_AFFINITY)
-		masks_adopt(vector);
+		affinity_adopt(vector);
 	if (corrected & 1U << CORRECTION_VECTOR_APPEARED) {
 		vector->told = true;
 		if (!model->populated)

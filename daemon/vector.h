@@ -23,12 +23,12 @@ enum origin { ORIGIN_PREEXISTING, ORIGIN_PROBE, ORIGIN_DYNAMIC };
 /* A handler on an interrupt, and the device that proof was found for. */
 struct action {
 	struct action *next; /* in the kernel's order */
-	uint64_t key;        /* irqaction; 0 where only sysfs tells of it */
+	uint64_t key; /* irqaction; 0 where only sysfs tells of it */
 	uint64_t cookie;
 	uint32_t flags;
 	char name[48];
 	char handler[64]; /* the driver's function, also when the kernel forced it into a thread */
-	char module[32];  /* that function's module */
+	char module[32]; /* that function's module */
 	enum evidence evidence;
 	struct record_dev device; /* name "" = unknown */
 	uint64_t walk;
@@ -45,9 +45,9 @@ struct cause {
 
 struct vector {
 	uint32_t irq;
-	uint64_t key;      /* irq_desc */
-	bool bare;         /* allocated, nothing more known */
-	bool told;         /* clients know of it, or it was there first */
+	uint64_t key; /* irq_desc */
+	bool bare; /* allocated, nothing more known */
+	bool told; /* clients know of it, or it was there first */
 	enum origin origin;
 	uint32_t state;
 	uint32_t n_levels;
@@ -59,7 +59,7 @@ struct vector {
 
 	bool message_known;
 	struct record_msg message; /* of this vector (multi-MSI: with its own data) */
-	bool settled_known;        /* since it has a handler */
+	bool settled_known; /* since it has a handler */
 	struct record_msg settled; /* the value that stood after the last completed operation */
 	bool unsettled;
 	uint64_t unsettled_ns; /* since then */

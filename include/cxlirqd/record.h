@@ -119,7 +119,7 @@ struct record_range {
 struct record_level {
 	__u64 domain; /* key, 0 = none */
 	__u64 hwirq;
-	char chip[24];
+	char chip[48];
 };
 
 struct record_msg {
@@ -266,7 +266,7 @@ struct record_sysfs_irq {
 	__u32 irq, reserved;
 	__u64 hwirq; /* ~0 = not told */
 	__u64 interrupts;
-	char chip[24];
+	char chip[48];
 	char actions[256]; /* separated by commas, as sysfs has them */
 	char affinity[128], effective_affinity[128];
 	char device[64]; /* provider, by its msi_irqs/ */
@@ -297,8 +297,8 @@ RECORD_CHECK(struct record_header, 56);
 RECORD_CHECK(struct record_dev, 152);
 RECORD_CHECK(struct record_domain, 56 + 48 + 64 + 152);
 RECORD_CHECK(struct record_range, 64);
-RECORD_CHECK(struct record_level, 40);
-RECORD_CHECK(struct record_vector, 464);
+RECORD_CHECK(struct record_level, 64);
+RECORD_CHECK(struct record_vector, 560);
 RECORD_CHECK(struct record_action, 56 + 40 + 176 + 304);
 RECORD_CHECK(struct record_action_freed, 72);
 RECORD_CHECK(struct record_owner, 224);
@@ -310,7 +310,7 @@ RECORD_CHECK(struct record_name, 104);
 RECORD_CHECK(struct record_hook, 264);
 RECORD_CHECK(struct record_device, 328);
 RECORD_CHECK(struct record_sysfs_vector, 128);
-RECORD_CHECK(struct record_sysfs_irq, 56 + 24 + 24 + 256 + 256 + 64);
+RECORD_CHECK(struct record_sysfs_irq, 56 + 24 + 48 + 256 + 256 + 64);
 RECORD_CHECK(struct record_snapshot, 72);
 RECORD_CHECK(struct record_lost, 104);
 _Static_assert(__builtin_offsetof(struct record_vector, levels) == 96, "ABI");

@@ -14,7 +14,7 @@ STAGES = [
     ("ground", "log cpus pci-class"),
     ("records", "event decode trace"),
     ("sources", "kernel-names probe ring snapshot sysfs topology* uevent"),
-    ("state", "model* domain vector action device change"),
+    ("state", "model* domain vector affinity action device change"),
     ("settings", "config privilege"),
     ("wire", "json varlink* backlog"),
     ("sinks", "sink-*"),

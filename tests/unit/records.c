@@ -8,6 +8,7 @@
 #include "decode.h"
 
 #define TIME_STEP_NS 1000000
+#define PROVIDER "0000:01:00.0"
 #define DOMAIN_DEVICE 0x100
 #define DOMAIN_PARENT 0x200
 
@@ -53,7 +54,9 @@ struct record_base make_base(enum record_mode mode)
 
 struct record_name make_name(enum record_name_kind kind, uint32_t value, const char *name)
 {
-	struct record_name r = { .header = make_header(RECORD_NAME, sizeof(r)), .kind = kind, .value = value };
+	struct record_name r = { .header = make_header(RECORD_NAME, sizeof(r)),
+				 .kind = kind,
+				 .value = value };
 
 	SET(r.name, name);
 	return r;
@@ -89,7 +92,8 @@ struct record_cpu make_cpu(uint32_t cpu, bool online)
 
 struct record_snapshot make_snapshot(enum record_snapshot_phase phase, bool complete)
 {
-	return (struct record_snapshot){ .header = make_header(RECORD_SNAPSHOT, sizeof(struct record_snapshot)),
+	return (struct record_snapshot){ .header = make_header(RECORD_SNAPSHOT,
+							       sizeof(struct record_snapshot)),
 					 .phase = phase,
 					 .complete = complete,
 					 .duration_ns = 1000 };
@@ -126,16 +130,18 @@ struct record_range make_free(uint32_t irq, uint32_t count)
 
 struct vector_record make_wired(enum record_reason reason, uint32_t irq)
 {
-	struct vector_record v = { .r = { .header = make_header(RECORD_VECTOR, sizeof(v)),
-					  .reason = reason,
-					  .irq = irq,
-					  .key = 0x10000 + irq,
-					  .n_levels = 2,
-					  .levels = { { .domain = DOMAIN_DEVICE, .hwirq = irq, .chip = "PCI-MSIX" },
-						      { .domain = DOMAIN_PARENT, .hwirq = irq, .chip = "APIC" } },
-					  .x86_vector = -1,
-					  .x86_cpu = -1,
-					  .mask_words = WORDS } };
+	struct vector_record v = {
+		.r = { .header = make_header(RECORD_VECTOR, sizeof(v)),
+		       .reason = reason,
+		       .irq = irq,
+		       .key = 0x10000 + irq,
+		       .n_levels = 2,
+		       .levels = { { .domain = DOMAIN_DEVICE, .hwirq = irq, .chip = "PCI-MSIX" },
+				   { .domain = DOMAIN_PARENT, .hwirq = irq, .chip = "APIC" } },
+		       .x86_vector = -1,
+		       .x86_cpu = -1,
+		       .mask_words = WORDS }
+	};
 
 	v.masks[RECORD_MASK_AFFINITY][0] = 3;
 	v.masks[RECORD_MASK_EFFECTIVE][0] = 1;
@@ -158,7 +164,8 @@ struct vector_record make_vector(enum record_reason reason, uint32_t irq, const 
 
 struct record_message make_message(uint32_t irq, struct record_msg old, struct record_msg new)
 {
-	return (struct record_message){ .header = make_header(RECORD_MESSAGE, sizeof(struct record_message)),
+	return (struct record_message){ .header = make_header(RECORD_MESSAGE,
+							      sizeof(struct record_message)),
 					.irq = irq,
 					.count = 1,
 					.msi_key = 0x20000 + irq,
@@ -169,13 +176,15 @@ struct record_message make_message(uint32_t irq, struct record_msg old, struct r
 
 struct record_x86_vector make_x86(uint32_t irq, int32_t vector, int32_t cpu)
 {
-	return (struct record_x86_vector){ .header = make_header(RECORD_X86_VECTOR, sizeof(struct record_x86_vector)),
+	return (struct record_x86_vector){ .header = make_header(RECORD_X86_VECTOR,
+								 sizeof(struct record_x86_vector)),
 					   .irq = irq,
 					   .vector = vector,
 					   .cpu = cpu };
 }
 
-struct record_action make_action(enum record_reason reason, uint32_t irq, uint64_t cookie, const char *name)
+struct record_action make_action(enum record_reason reason, uint32_t irq, uint64_t cookie,
+				 const char *name)
 {
 	struct record_action r = { .header = make_header(RECORD_ACTION, sizeof(r)),
 				   .reason = reason,
@@ -198,9 +207,11 @@ struct record_action_freed make_action_freed(uint32_t irq, uint64_t cookie)
 	};
 }
 
-struct record_owner make_owner(enum record_reason reason, uint32_t irq, uint64_t cookie, const char *device)
+struct record_owner make_owner(enum record_reason reason, uint32_t irq, uint64_t cookie,
+			       const char *device)
 {
-	return (struct record_owner){ .header = make_header(RECORD_OWNER, sizeof(struct record_owner)),
+	return (struct record_owner){ .header = make_header(RECORD_OWNER,
+							    sizeof(struct record_owner)),
 				      .reason = reason,
 				      .irq = irq,
 				      .cookie = cookie,
@@ -228,7 +239,8 @@ struct record_device make_device_gone(const char *name)
 
 struct record_sysfs_vector make_sysfs_vector(uint32_t irq, const char *device)
 {
-	struct record_sysfs_vector r = { .header = make_header(RECORD_SYSFS_VECTOR, sizeof(r)), .irq = irq };
+	struct record_sysfs_vector r = { .header = make_header(RECORD_SYSFS_VECTOR, sizeof(r)),
+					 .irq = irq };
 
 	SET(r.device, device);
 	return r;
@@ -340,6 +352,84 @@ int world_teardown(void **state)
 	return 0;
 }
 
+/* ---- Scenes ---- */
+
+struct vector_record moved(struct vector_record v, enum record_reason reason, uint64_t affinity,
+			   uint64_t effective, struct record_msg message)
+{
+	v.r.reason = reason;
+	v.r.message = message;
+	v.r.x86_vector = message.data ? (int32_t)message.data : -1;
+	v.r.x86_cpu = message.data ? 0 : -1;
+	v.masks[RECORD_MASK_AFFINITY][0] = affinity;
+	v.masks[RECORD_MASK_EFFECTIVE][0] = effective;
+	return v;
+}
+
+struct vector_record with_message(enum record_reason reason, uint32_t irq,
+				  struct record_msg message)
+{
+	return moved(make_vector(reason, irq, PROVIDER), reason, 3, 1, message);
+}
+
+void start(struct world *w, uint32_t irq, uint32_t vector)
+{
+	tell(w, make_alloc(irq, 1));
+	tell(w, make_x86(irq, 239, 0));
+	tell(w, with_message(RECORD_REASON_ALLOCATED, irq, ZEROS));
+	tell(w, make_message(irq, ZEROS, PLACEHOLDER));
+	tell(w, with_message(RECORD_REASON_ACTIVATED, irq, PLACEHOLDER));
+	tell(w, make_x86(irq, (int32_t)vector, 0));
+	tell(w, make_message(irq, PLACEHOLDER, MESSAGE(vector)));
+	tell(w, with_message(RECORD_REASON_ACTIVATED, irq, MESSAGE(vector)));
+	tell(w, make_message(irq, MESSAGE(vector), MESSAGE(vector)));
+	tell(w, with_message(RECORD_REASON_AFFINITY_APPLIED, irq, MESSAGE(vector)));
+	tell(w, make_action(RECORD_REASON_REQUESTED, irq, irq, "nvme0q0"));
+	tell(w, with_message(RECORD_REASON_REQUESTED, irq, MESSAGE(vector)));
+}
+
+void start_and_forget(struct world *w, uint32_t irq, uint32_t vector)
+{
+	start(w, irq, vector);
+	forget_events(w);
+}
+
+void see_domain(struct world *w, uint64_t key, const char *name)
+{
+	tell(w, make_domain(RECORD_REASON_SNAPSHOT, key, name));
+}
+
+struct vector_record vector_seen(uint32_t irq, uint32_t vector)
+{
+	struct vector_record v = make_vector(RECORD_REASON_SNAPSHOT, irq, PROVIDER);
+
+	v.r.message = MESSAGE(vector);
+	return v;
+}
+
+void see(struct world *w, uint32_t irq, uint32_t vector)
+{
+	tell(w, vector_seen(irq, vector));
+	tell(w, make_action(RECORD_REASON_SNAPSHOT, irq, 1, "nvme0q0"));
+}
+
+void walk(struct world *w, bool complete)
+{
+	walk_begin(w);
+	see_domain(w, 0x100, "MSIX");
+	see(w, 30, 0x41);
+	walk_end(w, complete);
+}
+
+struct vector_record moved_to(uint64_t affinity, uint64_t effective)
+{
+	struct vector_record v = vector_seen(30, 0x41);
+
+	v.masks[RECORD_MASK_AFFINITY][0] = affinity;
+	v.masks[RECORD_MASK_EFFECTIVE][0] = effective;
+	return v;
+}
+
 /* ---- Expectations ---- */
 
 json_t *parse(const char *text)
@@ -425,7 +515,8 @@ void expect_vector_at(struct world *w, uint32_t irq, const char *part, const cha
 	require(so, file, line);
 }
 
-void expect_domain_at(struct world *w, const char *name, const char *part, const char *file, int line)
+void expect_domain_at(struct world *w, const char *name, const char *part, const char *file,
+		      int line)
 {
 	json_t *domains = model_domains_to_json(w->model), *found = NULL, *domain;
 	size_t i;

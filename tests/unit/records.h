@@ -65,9 +65,11 @@ struct vector_record make_wired(enum record_reason reason, uint32_t irq);
 struct record_message make_message(uint32_t irq, struct record_msg old, struct record_msg new);
 struct record_x86_vector make_x86(uint32_t irq, int32_t vector, int32_t cpu);
 
-struct record_action make_action(enum record_reason reason, uint32_t irq, uint64_t cookie, const char *name);
+struct record_action make_action(enum record_reason reason, uint32_t irq, uint64_t cookie,
+				 const char *name);
 struct record_action_freed make_action_freed(uint32_t irq, uint64_t cookie);
-struct record_owner make_owner(enum record_reason reason, uint32_t irq, uint64_t cookie, const char *device);
+struct record_owner make_owner(enum record_reason reason, uint32_t irq, uint64_t cookie,
+			       const char *device);
 
 struct record_device make_device(const char *name, const char *bus, const char *driver);
 struct record_device make_device_gone(const char *name);
@@ -105,9 +107,30 @@ void walk_begin(struct world *w);
 void walk_end(struct world *w, bool complete);
 
 /* cmocka tests */
-int world_setup(void **state);           /* world_new() */
+int world_setup(void **state); /* world_new() */
 int world_setup_listening(void **state); /* world_listening() */
 int world_teardown(void **state);
+
+/* ---- Scenes: what kernels and walks say about the same few things ---- */
+
+/* @v with these masks and this message */
+struct vector_record moved(struct vector_record v, enum record_reason reason, uint64_t affinity,
+			   uint64_t effective, struct record_msg message);
+/* make_vector() of the function 0000:01:00.0, with @message */
+struct vector_record with_message(enum record_reason reason, uint32_t irq,
+				  struct record_msg message);
+/* What a kernel says between pci_alloc_irq_vectors() and the end of request_irq() */
+void start(struct world *w, uint32_t irq, uint32_t vector);
+void start_and_forget(struct world *w, uint32_t irq, uint32_t vector);
+
+/* What a walk says: a domain; an interrupt with the message of @vector; and with a handler on it */
+void see_domain(struct world *w, uint64_t key, const char *name);
+struct vector_record vector_seen(uint32_t irq, uint32_t vector);
+void see(struct world *w, uint32_t irq, uint32_t vector);
+/* irq 30 with the message of 0x41 and these masks */
+struct vector_record moved_to(uint64_t affinity, uint64_t effective);
+/* All of one: the domain 0x100, and see(w, 30, 0x41) */
+void walk(struct world *w, bool complete);
 
 /* ---- Expectations; a failure shows the test's line ---- */
 
@@ -129,7 +152,8 @@ int world_teardown(void **state);
 void expect_event_at(struct world *w, const char *part, const char *file, int line);
 void expect_nothing_at(struct world *w, const char *file, int line);
 void expect_vector_at(struct world *w, uint32_t irq, const char *part, const char *file, int line);
-void expect_domain_at(struct world *w, const char *name, const char *part, const char *file, int line);
+void expect_domain_at(struct world *w, const char *name, const char *part, const char *file,
+		      int line);
 /* Takes over @counts. */
 void expect_counts_at(json_t *counts, const char *key, const char *all, const char *file, int line);
 

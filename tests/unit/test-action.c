@@ -31,11 +31,15 @@ static void test_no_evidence(void **state)
 
 	allocate(w, 30, MEMDEV);
 	tell(w, request(NULL, NULL));
-	expect_event(w, "{'type': 'handler-requested', 'irq': 30, 'device': null, 'provider': '" MEMDEV "',"
-			" 'action': 'mem0', 'handler': 'driver_irq', 'relation': 'unknown'}");
-	expect_vector(w, 30, "{'state': 'requested', 'owners': [{'device': null, 'bus': null, 'driver': null,"
-			     " 'module': 'driver', 'action': 'mem0', 'handler': 'driver_irq',"
-			     " 'relation': 'unknown', 'evidence': null}]}");
+	expect_event(w,
+		     "{'type': 'handler-requested', 'irq': 30, 'device': null, 'provider': '" MEMDEV
+		     "',"
+		     " 'action': 'mem0', 'handler': 'driver_irq', 'relation': 'unknown'}");
+	expect_vector(
+		w, 30,
+		"{'state': 'requested', 'owners': [{'device': null, 'bus': null, 'driver': null,"
+		" 'module': 'driver', 'action': 'mem0', 'handler': 'driver_irq',"
+		" 'relation': 'unknown', 'evidence': null}]}");
 }
 
 static void test_probe(void **state)
@@ -44,9 +48,12 @@ static void test_probe(void **state)
 
 	allocate(w, 30, MEMDEV);
 	tell(w, request("pmu_mem0.0", NULL));
-	expect_event(w, "{'type': 'handler-requested', 'device': 'pmu_mem0.0', 'relation': 'borrowed'}");
-	expect_vector(w, 30, "{'owners': [{'device': 'pmu_mem0.0', 'bus': 'hintbus', 'driver': 'hintdriver',"
-			     " 'module': 'hintdriver', 'evidence': 'probe'}]}");
+	expect_event(
+		w, "{'type': 'handler-requested', 'device': 'pmu_mem0.0', 'relation': 'borrowed'}");
+	expect_vector(
+		w, 30,
+		"{'owners': [{'device': 'pmu_mem0.0', 'bus': 'hintbus', 'driver': 'hintdriver',"
+		" 'module': 'hintdriver', 'evidence': 'probe'}]}");
 }
 
 static void test_cookie_over_probe(void **state)
@@ -55,7 +62,9 @@ static void test_cookie_over_probe(void **state)
 
 	allocate(w, 30, MEMDEV);
 	tell(w, request("hinted", "named"));
-	expect_vector(w, 30, "{'owners': [{'device': 'named', 'bus': 'cookiebus', 'evidence': 'cookie'}]}");
+	expect_vector(
+		w, 30,
+		"{'owners': [{'device': 'named', 'bus': 'cookiebus', 'evidence': 'cookie'}]}");
 }
 
 static void test_managed_after(void **state)
@@ -67,8 +76,9 @@ static void test_managed_after(void **state)
 	forget_events(w);
 	tell(w, make_owner(RECORD_REASON_REQUESTED, 30, 7, "pmu_mem0.0"));
 	expect_nothing(w);
-	expect_vector(w, 30, "{'owners': [{'device': 'pmu_mem0.0', 'bus': 'cxl', 'driver': 'cxl_pmu',"
-			     " 'evidence': 'devres'}]}");
+	expect_vector(w, 30,
+		      "{'owners': [{'device': 'pmu_mem0.0', 'bus': 'cxl', 'driver': 'cxl_pmu',"
+		      " 'evidence': 'devres'}]}");
 }
 
 static void test_managed_before(void **state)
@@ -79,7 +89,8 @@ static void test_managed_before(void **state)
 	tell(w, make_owner(RECORD_REASON_REQUESTED, 30, 7, "pmu_mem0.0"));
 	expect_vector(w, 30, "{'state': 'allocated', 'owners': []}");
 	tell(w, request("hinted", "named"));
-	expect_event(w, "{'type': 'handler-requested', 'device': 'pmu_mem0.0', 'relation': 'borrowed'}");
+	expect_event(
+		w, "{'type': 'handler-requested', 'device': 'pmu_mem0.0', 'relation': 'borrowed'}");
 	expect_vector(w, 30, "{'owners': [{'device': 'pmu_mem0.0', 'evidence': 'devres'}]}");
 }
 
@@ -115,8 +126,9 @@ static void test_owner_goes_with_handler(void **state)
 	tell(w, make_owner(RECORD_REASON_REQUESTED, 30, 7, "pmu_mem0.0"));
 	forget_events(w);
 	tell(w, make_action_freed(30, 7));
-	expect_event(w, "{'type': 'handler-freed', 'irq': 30, 'device': 'pmu_mem0.0', 'action': 'mem0',"
-			" 'handler': 'driver_irq', 'relation': 'borrowed'}");
+	expect_event(
+		w, "{'type': 'handler-freed', 'irq': 30, 'device': 'pmu_mem0.0', 'action': 'mem0',"
+		   " 'handler': 'driver_irq', 'relation': 'borrowed'}");
 	expect_vector(w, 30, "{'state': 'allocated', 'owners': []}");
 	/* the next one with this cookie is somebody else */
 	tell(w, request(NULL, NULL));
@@ -165,13 +177,15 @@ static void test_shared(void **state)
 		static const char *const names[] = { "", "PCIe PME", "aerdrv", "pciehp" };
 
 		r = make_action(RECORD_REASON_REQUESTED, 30, cookie, names[cookie]);
-		snprintf(r.device.name, sizeof(r.device.name), "0000:00:1c.0:pcie00%llu", 1ULL << (cookie - 1));
+		snprintf(r.device.name, sizeof(r.device.name), "0000:00:1c.0:pcie00%llu",
+			 1ULL << (cookie - 1));
 		snprintf(r.device.bus, sizeof(r.device.bus), "pci_express");
 		tell(w, r);
 	}
-	expect_vector(w, 30, "{'owners': [{'action': 'PCIe PME', 'device': '0000:00:1c.0:pcie001'},"
-			     " {'action': 'aerdrv', 'device': '0000:00:1c.0:pcie002'},"
-			     " {'action': 'pciehp', 'device': '0000:00:1c.0:pcie004'}]}");
+	expect_vector(w, 30,
+		      "{'owners': [{'action': 'PCIe PME', 'device': '0000:00:1c.0:pcie001'},"
+		      " {'action': 'aerdrv', 'device': '0000:00:1c.0:pcie002'},"
+		      " {'action': 'pciehp', 'device': '0000:00:1c.0:pcie004'}]}");
 	tell(w, make_action_freed(30, 2));
 	expect_vector(w, 30, "{'owners': [{'action': 'PCIe PME'}, {'action': 'pciehp'}]}");
 	tell(w, make_action_freed(30, 1));
@@ -227,7 +241,8 @@ static void test_forced_thread(void **state)
 	snprintf(r.handler, sizeof(r.handler), "irq_default_primary_handler");
 	r.thread_handler[0] = 0;
 	tell(w, r);
-	expect_vector(w, 30, "{'owners': [{'handler': 'irq_default_primary_handler', 'module': null}]}");
+	expect_vector(w, 30,
+		      "{'owners': [{'handler': 'irq_default_primary_handler', 'module': null}]}");
 }
 
 static void test_symbols(void **state)
@@ -242,7 +257,8 @@ static void test_symbols(void **state)
 		{ " [m]", "null", "'m'" },
 		{ "f [", "'f'", "null" },
 		{ "f []", "'f'", "null" },
-		{ "f [abcdefghijklmnopqrstuvwxyz0123456789]", "'f'", "'abcdefghijklmnopqrstuvwxyz01234'" },
+		{ "f [abcdefghijklmnopqrstuvwxyz0123456789]", "'f'",
+		  "'abcdefghijklmnopqrstuvwxyz01234'" },
 		{ "a234567890123456789012345678901234567890123456789012345678901234",
 		  "'a23456789012345678901234567890123456789012345678901234567890123'", "null" },
 	};
@@ -287,27 +303,32 @@ static void test_relations(void **state)
 	tell(w, domain);
 	allocate(w, 30, MEMDEV);
 	for (uint64_t cookie = 1; cookie <= 4; cookie++) {
-		static const char *const devices[] = { "", MEMDEV, "pmu_mem0.0", "mlx5_core.sf.4", "" };
+		static const char *const devices[] = { "", MEMDEV, "pmu_mem0.0", "mlx5_core.sf.4",
+						       "" };
 
 		r = make_action(RECORD_REASON_REQUESTED, 30, cookie, "x");
 		r.device = make_dev(devices[cookie], "bus", "driver");
 		tell(w, r);
 	}
-	expect_vector(w, 30, "{'owners': [{'device': '" MEMDEV "', 'relation': 'own'},"
-			     " {'device': 'pmu_mem0.0', 'relation': 'borrowed'},"
-			     " {'device': 'mlx5_core.sf.4', 'relation': 'delegated'},"
-			     " {'device': null, 'relation': 'unknown'}]}");
+	expect_vector(w, 30,
+		      "{'owners': [{'device': '" MEMDEV "', 'relation': 'own'},"
+		      " {'device': 'pmu_mem0.0', 'relation': 'borrowed'},"
+		      " {'device': 'mlx5_core.sf.4', 'relation': 'delegated'},"
+		      " {'device': null, 'relation': 'unknown'}]}");
 	/* a domain that is gone delegates nothing */
 	domain.reason = RECORD_REASON_REMOVED;
 	tell(w, domain);
-	expect_vector(w, 30, "{'owners': [{'relation': 'own'}, {'relation': 'borrowed'},"
-			     " {'relation': 'borrowed'}, {'relation': 'unknown'}]}");
+	expect_vector(w, 30,
+		      "{'owners': [{'relation': 'own'}, {'relation': 'borrowed'},"
+		      " {'relation': 'borrowed'}, {'relation': 'unknown'}]}");
 	/* without an MSI there is no provider but the consumer itself */
 	tell(w, make_wired(RECORD_REASON_ACTIVATED, 9));
 	r = make_action(RECORD_REASON_REQUESTED, 9, 1, "acpi");
 	r.device = make_dev("PNP0C08:00", "acpi", "");
 	tell(w, r);
-	expect_vector(w, 9, "{'provider': null, 'owners': [{'device': 'PNP0C08:00', 'relation': 'own'}]}");
+	expect_vector(
+		w, 9,
+		"{'provider': null, 'owners': [{'device': 'PNP0C08:00', 'relation': 'own'}]}");
 }
 
 /* A request that is told twice is one handler; what the second knows less does not count. */
@@ -364,9 +385,11 @@ static void test_names(void **state)
 
 	snprintf(r.device, sizeof(r.device), "0000:00:1c.0");
 	tell(w, r);
-	expect_vector(w, 30, "{'provider': '0000:00:1c.0', 'state': 'requested', 'owners': ["
-			     "{'action': 'PCIe PME', 'device': null, 'handler': null, 'relation': 'unknown'},"
-			     " {'action': 'aerdrv'}, {'action': 'pciehp'}]}");
+	expect_vector(
+		w, 30,
+		"{'provider': '0000:00:1c.0', 'state': 'requested', 'owners': ["
+		"{'action': 'PCIe PME', 'device': null, 'handler': null, 'relation': 'unknown'},"
+		" {'action': 'aerdrv'}, {'action': 'pciehp'}]}");
 	/* each reading replaces them */
 	tell(w, make_sysfs_irq(30, "aerdrv"));
 	expect_vector(w, 30, "{'owners': [{'action': 'aerdrv'}]}");
@@ -385,15 +408,24 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_listening, world_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_no_evidence),		   TEST(test_probe),
-		TEST(test_cookie_over_probe),	   TEST(test_managed_after),
-		TEST(test_managed_before),	   TEST(test_managed_of_another),
-		TEST(test_managed_without_name),   TEST(test_owner_goes_with_handler),
-		TEST(test_owner_goes_with_vector), TEST(test_freed_without_handler),
-		TEST(test_shared),		   TEST(test_shared_message),
-		TEST(test_forced_thread),	   TEST(test_symbols),
-		TEST(test_module),		   TEST(test_relations),
-		TEST(test_told_again),		   TEST(test_no_cookie),
+		TEST(test_no_evidence),
+		TEST(test_probe),
+		TEST(test_cookie_over_probe),
+		TEST(test_managed_after),
+		TEST(test_managed_before),
+		TEST(test_managed_of_another),
+		TEST(test_managed_without_name),
+		TEST(test_owner_goes_with_handler),
+		TEST(test_owner_goes_with_vector),
+		TEST(test_freed_without_handler),
+		TEST(test_shared),
+		TEST(test_shared_message),
+		TEST(test_forced_thread),
+		TEST(test_symbols),
+		TEST(test_module),
+		TEST(test_relations),
+		TEST(test_told_again),
+		TEST(test_no_cookie),
 		TEST(test_names),
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Settings: the bounds of each key, what is said about a wrong line and that the rest of the file
- * counts nevertheless, which file goes before which, and the exit codes of --check-config.
+ * counts nevertheless, and which file goes before which.
  *
  * The files that the daemon reads by itself lie in /etc and /usr/lib. fopen() and glob() are
  * replaced here, so that a test has its own.
@@ -10,9 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -39,7 +37,8 @@ FILE *fopen(const char *path, const char *mode)
 	return real(below_root(path, buffer, sizeof(buffer)), mode);
 }
 
-int glob(const char *pattern, int flags, int (*on_error)(const char *path, int error), glob_t *found)
+int glob(const char *pattern, int flags, int (*on_error)(const char *path, int error),
+	 glob_t *found)
 {
 	int (*real)(const char *pattern, int flags, int (*on_error)(const char *path, int error),
 		    glob_t *found) = dlsym(RTLD_NEXT, "glob");
@@ -136,9 +135,10 @@ static void test_keys(void **state)
 
 	config_print_keys(out);
 	fclose(out);
-	assert_string_equal(text, "[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
-				  "#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
-				  "#MaxVectors=262144\n#MaxDomains=65536\n");
+	assert_string_equal(
+		text, "[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
+		      "#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
+		      "#MaxVectors=262144\n#MaxDomains=65536\n");
 	read_text(*state, text);
 	expect_defaults();
 	assert_int_equal(result.warnings, 0);
@@ -180,8 +180,9 @@ static void read_number(const char *directory, const struct number *number, cons
 
 static void test_numbers(void **state)
 {
-	static const char *const nonsense[] = { "",    "x",    "-1",   "+1",	"0x100", "1.5", "64x",
-						"64KK", "64 K", "K",	"1,000", "64P",	 "64k", "\"64\"" };
+	static const char *const nonsense[] = { "",	 "x",	"-1",	"+1",	 "0x100",
+						"1.5",	 "64x", "64KK", "64 K",	 "K",
+						"1,000", "64P", "64k",	"\"64\"" };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
 		const struct number *n = &numbers[i];
@@ -202,8 +203,10 @@ static void test_numbers(void **state)
 			read_number(*state, n, value);
 			assert_int_equal(result.warnings, 1);
 			assert_int_equal(number_of(n), fallback);
-			snprintf(said, sizeof(said), ":2: bad value for \"%s\": %s is not between %llu and %llu", n->key,
-				 value, (unsigned long long)n->min, (unsigned long long)n->max);
+			snprintf(said, sizeof(said),
+				 ":2: bad value for \"%s\": %s is not between %llu and %llu",
+				 n->key, value, (unsigned long long)n->min,
+				 (unsigned long long)n->max);
 			assert_non_null(strstr(result.said, said));
 		}
 		read_number(*state, n, "18446744073709551616");
@@ -212,7 +215,8 @@ static void test_numbers(void **state)
 			read_number(*state, n, nonsense[j]);
 			assert_int_equal(result.warnings, 1);
 			assert_int_equal(number_of(n), fallback);
-			snprintf(said, sizeof(said), ":2: bad value for \"%s\": cannot take \"%s\", ignoring\n", n->key,
+			snprintf(said, sizeof(said),
+				 ":2: bad value for \"%s\": cannot take \"%s\", ignoring\n", n->key,
 				 nonsense[j]);
 			assert_non_null(strstr(result.said, said));
 		}
@@ -228,10 +232,19 @@ static void test_sizes(void **state)
 		const char *value;
 		uint64_t size; /* 0: refused */
 	} sizes[] = {
-		{ "1024K", 1 << 20 }, { "1M", 1 << 20 },	{ "1G", 1 << 30 },     { "2G", 0 },
-		{ "1048576", 1 << 20 }, { "1048577", 0 },	{ "3M", 0 },	       { "1023K", 0 },
-		{ "512K", 0 },	      { "17179869185G", 0 }, { "18446744073709551615K", 0 },
-		{ "1T", 0 },	      { "0", 0 },
+		{ "1024K", 1 << 20 },
+		{ "1M", 1 << 20 },
+		{ "1G", 1 << 30 },
+		{ "2G", 0 },
+		{ "1048576", 1 << 20 },
+		{ "1048577", 0 },
+		{ "3M", 0 },
+		{ "1023K", 0 },
+		{ "512K", 0 },
+		{ "17179869185G", 0 },
+		{ "18446744073709551615K", 0 },
+		{ "1T", 0 },
+		{ "0", 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
@@ -247,9 +260,15 @@ static void test_levels(void **state)
 		const char *name;
 		int level;
 	} levels[] = {
-		{ "err", LOG_ERR },   { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
-		{ "info", LOG_INFO }, { "debug", LOG_DEBUG },	  { "", -1 },
-		{ "error", -1 },      { "INFO", -1 },		  { "7", -1 },
+		{ "err", LOG_ERR },
+		{ "warning", LOG_WARNING },
+		{ "notice", LOG_NOTICE },
+		{ "info", LOG_INFO },
+		{ "debug", LOG_DEBUG },
+		{ "", -1 },
+		{ "error", -1 },
+		{ "INFO", -1 },
+		{ "7", -1 },
 	};
 	char text[64];
 
@@ -257,7 +276,8 @@ static void test_levels(void **state)
 		snprintf(text, sizeof(text), "[Daemon]\nLogLevel = %s\n", levels[i].name);
 		read_text(*state, text);
 		assert_int_equal(result.warnings, levels[i].level < 0);
-		assert_int_equal(result.config.log_level, levels[i].level < 0 ? LOG_INFO : levels[i].level);
+		assert_int_equal(result.config.log_level,
+				 levels[i].level < 0 ? LOG_INFO : levels[i].level);
 	}
 }
 
@@ -271,8 +291,9 @@ static void test_socket(void **state)
 	read_text(*state, "[Daemon]\nSocket=/a\nSocket=relative\nSocket=\n");
 	assert_int_equal(result.warnings, 2);
 	assert_string_equal(result.config.socket, "/a");
-	expect_said(*state, "cxlirqd: %s:3: bad value for \"Socket\": cannot take \"relative\", ignoring\n"
-			    "cxlirqd: %s:4: bad value for \"Socket\": cannot take \"\", ignoring\n");
+	expect_said(*state,
+		    "cxlirqd: %s:3: bad value for \"Socket\": cannot take \"relative\", ignoring\n"
+		    "cxlirqd: %s:4: bad value for \"Socket\": cannot take \"\", ignoring\n");
 	/* sun_path holds 107 characters and the zero */
 	memset(longest, 'x', sizeof(longest));
 	longest[0] = '/';
@@ -295,7 +316,8 @@ static void test_unknown_keys(void **state)
 	read_text(*state, "[Daemon]\nRingSize=1M\n\n[Trace]\nNoSuchKey=1\nRingSize=4M\n");
 	assert_int_equal(result.warnings, 2);
 	assert_int_equal(result.config.ring_size, 4 << 20);
-	expect_said(*state, "cxlirqd: %s:2: unknown key \"RingSize\"\ncxlirqd: %s:5: unknown key \"NoSuchKey\"\n");
+	expect_said(*state, "cxlirqd: %s:2: unknown key \"RingSize\"\ncxlirqd: %s:5: unknown key "
+			    "\"NoSuchKey\"\n");
 	/* names have one spelling */
 	read_text(*state, "[trace]\nRingSize=1M\n[Trace]\nringsize=1M\n");
 	assert_int_equal(result.warnings, 2);
@@ -326,17 +348,21 @@ static void test_line_numbers(void **state)
 		snprintf(text + lengths[i], sizeof(text) - lengths[i], "\n[Trace]\nRingSize=x");
 		read_text(*state, text);
 		assert_int_equal(result.warnings, 1);
-		expect_said(*state, "cxlirqd: %s:3: bad value for \"RingSize\": cannot take \"x\", ignoring\n");
+		expect_said(
+			*state,
+			"cxlirqd: %s:3: bad value for \"RingSize\": cannot take \"x\", ignoring\n");
 	}
 	read_text(*state, "\xef\xbb\xbf[Trace]\r\nMaxDomains=100\r\nRingSize=x\r\n");
-	expect_said(*state, "cxlirqd: %s:3: bad value for \"RingSize\": cannot take \"x\", ignoring\n");
+	expect_said(*state,
+		    "cxlirqd: %s:3: bad value for \"RingSize\": cannot take \"x\", ignoring\n");
 	assert_int_equal(result.config.max_domains, 100);
 }
 
 /* Remarks behind a value */
 static void test_remarks(void **state)
 {
-	read_text(*state, "[Trace]\nRingSize = 4M ; as much as two\n  # a remark\n\t MaxVectors:100\n \n");
+	read_text(*state,
+		  "[Trace]\nRingSize = 4M ; as much as two\n  # a remark\n\t MaxVectors:100\n \n");
 	assert_int_equal(result.warnings, 0);
 	assert_int_equal(result.config.ring_size, 4 << 20);
 	assert_int_equal(result.config.max_vectors, 100);
@@ -344,7 +370,9 @@ static void test_remarks(void **state)
 
 static void test_last_one_counts(void **state)
 {
-	read_text(*state, "[Trace]\nMaxVectors=100\nMaxVectors=200\nMaxVectors=x\n[Trace]\nMaxDomains=300\n");
+	read_text(
+		*state,
+		"[Trace]\nMaxVectors=100\nMaxVectors=200\nMaxVectors=x\n[Trace]\nMaxDomains=300\n");
 	assert_int_equal(result.warnings, 1);
 	assert_int_equal(result.config.max_vectors, 200);
 	assert_int_equal(result.config.max_domains, 300);
@@ -358,7 +386,8 @@ static void test_long_values(void **state)
 	memset(text + strlen(text), '9', 180);
 	read_text(*state, text);
 	assert_int_equal(result.warnings, 1);
-	assert_non_null(strstr(result.said, "9999 is not between 1048576 and 1073741824, ignoring\n"));
+	assert_non_null(
+		strstr(result.said, "9999 is not between 1048576 and 1073741824, ignoring\n"));
 	/* nor is a number cut off to one that would do */
 	snprintf(text, sizeof(text), "[Trace]\nMaxVectors=");
 	memset(text + strlen(text), '0', 185);
@@ -395,7 +424,8 @@ static void test_unreadable(void **state)
 
 static void make_root(const char *directory)
 {
-	static const char *const directories[] = { "etc", "usr", "usr/lib", "usr/lib/cxlirqd", "etc/cxlirqd.conf.d" };
+	static const char *const directories[] = { "etc", "usr", "usr/lib", "usr/lib/cxlirqd",
+						   "etc/cxlirqd.conf.d" };
 
 	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
 		assert_int_equal(mkdir(file_path(directory, directories[i]), 0700), 0);
@@ -404,10 +434,16 @@ static void make_root(const char *directory)
 
 static void remove_root(const char *directory)
 {
-	static const char *const files[] = { "usr/lib/cxlirqd/cxlirqd.conf", "etc/cxlirqd.conf",
-					     "etc/cxlirqd.conf.d/10-a.conf", "etc/cxlirqd.conf.d/20-b.conf",
-					     "etc/cxlirqd.conf.d/30-c.txt", "etc/cxlirqd.conf.d", "usr/lib/cxlirqd",
-					     "usr/lib", "usr", "etc" };
+	static const char *const files[] = { "usr/lib/cxlirqd/cxlirqd.conf",
+					     "etc/cxlirqd.conf",
+					     "etc/cxlirqd.conf.d/10-a.conf",
+					     "etc/cxlirqd.conf.d/20-b.conf",
+					     "etc/cxlirqd.conf.d/30-c.txt",
+					     "etc/cxlirqd.conf.d",
+					     "usr/lib/cxlirqd",
+					     "usr/lib",
+					     "usr",
+					     "etc" };
 
 	root = NULL;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -428,12 +464,15 @@ static void test_order(void **state)
 	expect_defaults();
 	assert_int_equal(result.warnings, 0);
 	/* each sets what the ones before it set, and one of its own */
-	put(*state, "usr/lib/cxlirqd/cxlirqd.conf", "[Trace]\nMaxVectors=101\nMaxDomains=101\nSnapshotIntervalSec=101\n"
-						    "RingSize=4M\n[Daemon]\nEventBacklog=101\n");
-	put(*state, "etc/cxlirqd.conf", "[Trace]\nMaxVectors=102\nMaxDomains=102\nSnapshotIntervalSec=102\n"
-					"[Daemon]\nEventBacklog=102\n");
+	put(*state, "usr/lib/cxlirqd/cxlirqd.conf",
+	    "[Trace]\nMaxVectors=101\nMaxDomains=101\nSnapshotIntervalSec=101\n"
+	    "RingSize=4M\n[Daemon]\nEventBacklog=101\n");
+	put(*state, "etc/cxlirqd.conf",
+	    "[Trace]\nMaxVectors=102\nMaxDomains=102\nSnapshotIntervalSec=102\n"
+	    "[Daemon]\nEventBacklog=102\n");
 	put(*state, "etc/cxlirqd.conf.d/20-b.conf", "[Trace]\nMaxVectors=104\n");
-	put(*state, "etc/cxlirqd.conf.d/10-a.conf", "[Trace]\nMaxVectors=103\nMaxDomains=103\nWrong=1\n");
+	put(*state, "etc/cxlirqd.conf.d/10-a.conf",
+	    "[Trace]\nMaxVectors=103\nMaxDomains=103\nWrong=1\n");
 	put(*state, "etc/cxlirqd.conf.d/30-c.txt", "[Trace]\nMaxVectors=105\n");
 	read_config(*state, NULL);
 	assert_int_equal(result.result, 0);
@@ -443,7 +482,8 @@ static void test_order(void **state)
 	assert_int_equal(result.config.max_domains, 103);
 	assert_int_equal(result.config.max_vectors, 104);
 	assert_int_equal(result.warnings, 1);
-	assert_non_null(strstr(result.said, "/etc/cxlirqd.conf.d/10-a.conf:4: unknown key \"Wrong\"\n"));
+	assert_non_null(
+		strstr(result.said, "/etc/cxlirqd.conf.d/10-a.conf:4: unknown key \"Wrong\"\n"));
 	/* a file that was named stands alone */
 	snprintf(path, sizeof(path), "%s", file_path(*state, "etc/cxlirqd.conf"));
 	read_config(*state, path);
@@ -457,106 +497,18 @@ static void test_order(void **state)
 	remove_root(*state);
 }
 
-/* ---- The program ---- */
-
-extern char **environ;
-
-struct run {
-	int status;
-	char out[4096], err[4096];
-};
-
-static void slurp(const char *path, char *buffer, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n = read(fd, buffer, size - 1);
-
-	assert_true(n >= 0);
-	buffer[n] = 0;
-	close(fd);
-}
-
-static struct run run(const char *directory, const char *first, const char *second, const char *third)
-{
-	const char *build = getenv("SANITIZED") ?: getenv("BUILD");
-	char program[512], out[256], err[256];
-	char *argv[] = { program, (char *)first, (char *)second, (char *)third, NULL };
-	posix_spawn_file_actions_t actions;
-	struct run r = {};
-	pid_t pid;
-
-	if (!build)
-		skip();
-	snprintf(program, sizeof(program), "%s/cxlirqd", build);
-	snprintf(out, sizeof(out), "%s/out", directory);
-	snprintf(err, sizeof(err), "%s/err", directory);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	posix_spawn_file_actions_addopen(&actions, 2, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_int_equal(posix_spawn(&pid, program, &actions, NULL, argv, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
-	assert_int_equal(waitpid(pid, &r.status, 0), pid);
-	assert_true(WIFEXITED(r.status));
-	r.status = WEXITSTATUS(r.status);
-	slurp(out, r.out, sizeof(r.out));
-	slurp(err, r.err, sizeof(r.err));
-	return r;
-}
-
-static void test_check_config(void **state)
-{
-	static const struct {
-		const char *text, *said;
-		int status;
-	} files[] = {
-		{ "[Trace]\nRingSize=4M\n", "", 0 },
-		{ "", "", 0 },
-		{ "[Trace]\nRingSize=5M\n", ":2: bad value for \"RingSize\": cannot take \"5M\", ignoring\n", 2 },
-		{ "[Trace]\n\nX=5M\n", ":3: unknown key \"X\"\n", 2 },
-		{ "nonsense\n", ":1: not a setting in ", 2 },
-	};
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s", file_path(*state, "conf"));
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		struct run r;
-
-		file_write(path, files[i].text, strlen(files[i].text));
-		r = run(*state, "--check-config", "--config", path);
-		assert_int_equal(r.status, files[i].status);
-		assert_string_equal(r.out, "");
-		assert_non_null(strstr(r.err, files[i].said));
-		assert_int_equal(!*r.err, !files[i].status);
-	}
-}
-
-static void test_check_config_unreadable(void **state)
-{
-	char path[256];
-	struct run r;
-
-	snprintf(path, sizeof(path), "%s", file_path(*state, "nothing"));
-	r = run(*state, "--check-config", "--config", path);
-	assert_int_equal(r.status, 2);
-	assert_string_equal(r.out, "");
-	assert_non_null(strstr(r.err, path));
-	assert_non_null(strstr(r.err, ": No such file or directory\n"));
-	r = run(*state, "--check-config", "--config", *state);
-	assert_int_equal(r.status, 2);
-	assert_non_null(strstr(r.err, ": Is a directory\n"));
-	assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, result_done)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_defaults),	 TEST(test_keys),	  TEST(test_numbers),
-		TEST(test_sizes),	 TEST(test_levels),	  TEST(test_socket),
-		TEST(test_unknown_keys), TEST(test_no_setting),	  TEST(test_line_numbers),
-		TEST(test_remarks),	 TEST(test_last_one_counts), TEST(test_long_values),
-		TEST(test_unreadable),	 TEST(test_order),	  TEST(test_check_config),
-		TEST(test_check_config_unreadable),
+		TEST(test_defaults),	    TEST(test_keys),
+		TEST(test_numbers),	    TEST(test_sizes),
+		TEST(test_levels),	    TEST(test_socket),
+		TEST(test_unknown_keys),    TEST(test_no_setting),
+		TEST(test_line_numbers),    TEST(test_remarks),
+		TEST(test_last_one_counts), TEST(test_long_values),
+		TEST(test_unreadable),	    TEST(test_order),
+
 	};
 
 	unsetenv("JOURNAL_STREAM");

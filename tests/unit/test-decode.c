@@ -14,7 +14,10 @@ struct field {
 	size_t offset, size;
 };
 
-#define TEXT(type, member) { offsetof(struct type, member), sizeof(((struct type *)0)->member) }
+#define TEXT(type, member)                                                                         \
+	{                                                                                          \
+		offsetof(struct type, member), sizeof(((struct type *)0)->member)                  \
+	}
 #define DEV(type, dev)                                                                             \
 	TEXT(type, dev.name), TEXT(type, dev.bus), TEXT(type, dev.driver), TEXT(type, dev.module)
 #define DEVICE_TEXTS                                                                               \
@@ -30,44 +33,60 @@ static const struct type {
 	struct field choice; /* size: the first value that is too large */
 	struct field texts[16];
 } types[] = {
-	{ RECORD_DOMAIN, sizeof(struct record_domain),
+	{ RECORD_DOMAIN,
+	  sizeof(struct record_domain),
 	  { offsetof(struct record_domain, reason), RECORD_REASON_MAX },
 	  { TEXT(record_domain, name), DEV(record_domain, device) } },
 	{ RECORD_ALLOC, sizeof(struct record_range), {}, {} },
-	{ RECORD_VECTOR, sizeof(struct record_vector),
+	{ RECORD_VECTOR,
+	  sizeof(struct record_vector),
 	  { offsetof(struct record_vector, reason), RECORD_REASON_MAX },
 	  { DEV(record_vector, provider), TEXT(record_vector, levels[0].chip),
 	    TEXT(record_vector, levels[1].chip), TEXT(record_vector, levels[2].chip),
 	    TEXT(record_vector, levels[3].chip) } },
 	{ RECORD_FREE, sizeof(struct record_range), {}, {} },
-	{ RECORD_ACTION, sizeof(struct record_action),
+	{ RECORD_ACTION,
+	  sizeof(struct record_action),
 	  { offsetof(struct record_action, reason), RECORD_REASON_MAX },
-	  { TEXT(record_action, name), TEXT(record_action, handler), TEXT(record_action, thread_handler),
-	    DEV(record_action, hint), DEV(record_action, device) } },
+	  { TEXT(record_action, name), TEXT(record_action, handler),
+	    TEXT(record_action, thread_handler), DEV(record_action, hint),
+	    DEV(record_action, device) } },
 	{ RECORD_ACTION_FREED, sizeof(struct record_action_freed), {}, {} },
-	{ RECORD_OWNER, sizeof(struct record_owner),
+	{ RECORD_OWNER,
+	  sizeof(struct record_owner),
 	  { offsetof(struct record_owner, reason), RECORD_REASON_MAX },
 	  { DEV(record_owner, device) } },
 	{ RECORD_MESSAGE, sizeof(struct record_message), {}, {} },
 	{ RECORD_X86_VECTOR, sizeof(struct record_x86_vector), {}, {} },
 	{ RECORD_CPU, sizeof(struct record_cpu), {}, {} },
-	{ RECORD_BASE, sizeof(struct record_base),
+	{ RECORD_BASE,
+	  sizeof(struct record_base),
 	  { offsetof(struct record_base, mode), RECORD_MODE_SYSFS + 1 },
 	  { TEXT(record_base, release), TEXT(record_base, machine), TEXT(record_base, reason) } },
-	{ RECORD_NAME, sizeof(struct record_name),
+	{ RECORD_NAME,
+	  sizeof(struct record_name),
 	  { offsetof(struct record_name, kind), RECORD_NAME_KIND_MAX },
 	  { TEXT(record_name, name) } },
-	{ RECORD_HOOK, sizeof(struct record_hook),
+	{ RECORD_HOOK,
+	  sizeof(struct record_hook),
 	  { offsetof(struct record_hook, kind), RECORD_HOOK_KIND_MAX },
 	  { TEXT(record_hook, name), TEXT(record_hook, reason) } },
 	{ RECORD_DEVICE, sizeof(struct record_device), {}, DEVICE_TEXTS },
 	{ RECORD_DEVICE_GONE, sizeof(struct record_device), {}, DEVICE_TEXTS },
-	{ RECORD_SYSFS_VECTOR, sizeof(struct record_sysfs_vector), {}, { TEXT(record_sysfs_vector, device) } },
-	{ RECORD_SYSFS_IRQ, sizeof(struct record_sysfs_irq), {},
-	  { TEXT(record_sysfs_irq, chip), TEXT(record_sysfs_irq, actions), TEXT(record_sysfs_irq, affinity),
-	    TEXT(record_sysfs_irq, effective_affinity), TEXT(record_sysfs_irq, device) } },
-	{ RECORD_SNAPSHOT, sizeof(struct record_snapshot),
-	  { offsetof(struct record_snapshot, phase), RECORD_SNAPSHOT_PHASE_MAX }, {} },
+	{ RECORD_SYSFS_VECTOR,
+	  sizeof(struct record_sysfs_vector),
+	  {},
+	  { TEXT(record_sysfs_vector, device) } },
+	{ RECORD_SYSFS_IRQ,
+	  sizeof(struct record_sysfs_irq),
+	  {},
+	  { TEXT(record_sysfs_irq, chip), TEXT(record_sysfs_irq, actions),
+	    TEXT(record_sysfs_irq, affinity), TEXT(record_sysfs_irq, effective_affinity),
+	    TEXT(record_sysfs_irq, device) } },
+	{ RECORD_SNAPSHOT,
+	  sizeof(struct record_snapshot),
+	  { offsetof(struct record_snapshot, phase), RECORD_SNAPSHOT_PHASE_MAX },
+	  {} },
 	{ RECORD_LOST, sizeof(struct record_lost), {}, { TEXT(record_lost, reason) } },
 };
 #define N_TYPES (sizeof(types) / sizeof(*types))
@@ -136,7 +155,8 @@ static void test_no_other_type(void **state)
 		if (!known)
 			assert_int_equal(result(), -EOPNOTSUPP);
 	}
-	assert_int_equal(N_TYPES, RECORD_X86_VECTOR - RECORD_DOMAIN + 2 + RECORD_TYPE_MAX - RECORD_BASE);
+	assert_int_equal(N_TYPES,
+			 RECORD_X86_VECTOR - RECORD_DOMAIN + 2 + RECORD_TYPE_MAX - RECORD_BASE);
 }
 
 static void test_short(void **state)

@@ -13,7 +13,8 @@
 #define SMALL 4
 
 /* SMALL everywhere */
-static const struct model_limits small = { { SMALL, SMALL, SMALL, SMALL, SMALL, SMALL, SMALL, SMALL } };
+static const struct model_limits small = { { SMALL, SMALL, SMALL, SMALL, SMALL, SMALL, SMALL,
+					     SMALL } };
 /* One less than the tests put in */
 #define TOO_MANY (SMALL + 3)
 
@@ -234,8 +235,9 @@ static void test_nothing_allowed(void **state)
 	tell(w, make_free(1, 1));
 	walk_end(w, true);
 	expect_nothing(w);
-	expect_refused(w, "{'domains': 2, 'vectors': 4, 'owners': 1, 'devices': 1, 'sysfs-vectors': 1,"
-			  " 'hooks': 1, 'names': 1}");
+	expect_refused(w,
+		       "{'domains': 2, 'vectors': 4, 'owners': 1, 'devices': 1, 'sysfs-vectors': 1,"
+		       " 'hooks': 1, 'names': 1}");
 	json_decref(model_to_json(w->model));
 }
 
@@ -324,8 +326,12 @@ static void test_many(void **state)
 	for (int i = 0; i < 3; i++) {
 		domains = model_domains_to_json(w->model);
 		assert_int_equal(json_array_size(domains), 16384);
-		assert_int_equal(json_integer_value(json_object_get(json_array_get(domains, 9), "mapped")), 4);
-		assert_int_equal(json_integer_value(json_object_get(json_array_get(domains, 0), "mapped")), 65540);
+		assert_int_equal(
+			json_integer_value(json_object_get(json_array_get(domains, 9), "mapped")),
+			4);
+		assert_int_equal(
+			json_integer_value(json_object_get(json_array_get(domains, 0), "mapped")),
+			65540);
 		json_decref(domains);
 		walk_begin(w);
 		walk_end(w, false);
@@ -380,9 +386,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_domains),	 TEST(test_vectors),	    TEST(test_handlers),
-		TEST(test_owners),	 TEST(test_devices),	    TEST(test_sysfs_vectors),
-		TEST(test_losses),	 TEST(test_hooks_and_names), TEST(test_tombstones),
+		TEST(test_domains),
+		TEST(test_vectors),
+		TEST(test_handlers),
+		TEST(test_owners),
+		TEST(test_devices),
+		TEST(test_sysfs_vectors),
+		TEST(test_losses),
+		TEST(test_hooks_and_names),
+		TEST(test_tombstones),
 		cmocka_unit_test(test_nothing_allowed),
 		cmocka_unit_test(test_sharers),
 		cmocka_unit_test(test_ranges),

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static long allowed = -1; /* allocations that succeed before one fails; -1: all */
-static int failures;	  /* that follow, -1: for ever */
+static int failures; /* that follow, -1: for ever */
 static long n_allocations;
 
 static int refuse(void)
@@ -59,6 +59,7 @@ static char *test_strdup_(const char *text)
 #include "../../daemon/model.c"
 #include "../../daemon/domain.c"
 #include "../../daemon/vector.c"
+#include "../../daemon/affinity.c"
 #include "../../daemon/action.c"
 #include "../../daemon/device.c"
 #include "../../daemon/change.c"
@@ -224,10 +225,18 @@ static void test_counted(void **state)
 			allowed = n;
 			failures = 1;
 			switch (tables[i].type) {
-			case RECORD_DOMAIN: APPLY(make_domain(RECORD_REASON_CREATED, 1, "x")); break;
-			case RECORD_VECTOR: APPLY(make_vector(RECORD_REASON_ALLOCATED, 31, "x")); break;
-			case RECORD_ACTION: APPLY(make_action(RECORD_REASON_REQUESTED, 30, 1, "x")); break;
-			case RECORD_OWNER: APPLY(make_owner(RECORD_REASON_REQUESTED, 30, 1, "x")); break;
+			case RECORD_DOMAIN:
+				APPLY(make_domain(RECORD_REASON_CREATED, 1, "x"));
+				break;
+			case RECORD_VECTOR:
+				APPLY(make_vector(RECORD_REASON_ALLOCATED, 31, "x"));
+				break;
+			case RECORD_ACTION:
+				APPLY(make_action(RECORD_REASON_REQUESTED, 30, 1, "x"));
+				break;
+			case RECORD_OWNER:
+				APPLY(make_owner(RECORD_REASON_REQUESTED, 30, 1, "x"));
+				break;
 			case RECORD_DEVICE: APPLY(make_device("x", "pci", "x")); break;
 			default: APPLY(make_sysfs_vector(30, "x"));
 			}

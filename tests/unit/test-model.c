@@ -18,12 +18,14 @@ static void test_domain(void **state)
 	r.flags = 0x801 | 1U << 31;
 	r.device = make_dev(NVME, "pci", "nvme");
 	tell(w, r);
-	expect_event(w, "{'type': 'domain-created', 'irq': null, 'device': '" NVME "',"
-			" 'domain': {'id': 1, 'name': 'PCI-MSIX', 'bus_token': 'pci-device-msix'}}");
-	expect_domain(w, "PCI-MSIX", "{'id': 1, 'bus_token': 'pci-device-msix', 'parent': null,"
-				     " 'flags': ['hierarchy', 'msi-immutable', '0x80000000'],"
-				     " 'device': '" NVME "', 'hwirq_max': 4294967295, 'mapped': 0, 'chip': null,"
-				     " 'immutability': 'declared'}");
+	expect_event(w,
+		     "{'type': 'domain-created', 'irq': null, 'device': '" NVME "',"
+		     " 'domain': {'id': 1, 'name': 'PCI-MSIX', 'bus_token': 'pci-device-msix'}}");
+	expect_domain(w, "PCI-MSIX",
+		      "{'id': 1, 'bus_token': 'pci-device-msix', 'parent': null,"
+		      " 'flags': ['hierarchy', 'msi-immutable', '0x80000000'],"
+		      " 'device': '" NVME "', 'hwirq_max': 4294967295, 'mapped': 0, 'chip': null,"
+		      " 'immutability': 'declared'}");
 	/* name, token and device come in steps */
 	r.reason = RECORD_REASON_UPDATED;
 	snprintf(r.name, sizeof(r.name), "PCI-MSIX-11");
@@ -33,11 +35,13 @@ static void test_domain(void **state)
 	r.device.name[0] = 0;
 	tell(w, r);
 	expect_nothing(w);
-	expect_domain(w, "PCI-MSIX-11", "{'id': 1, 'bus_token': '99', 'flags': [], 'hwirq_max': null,"
-					" 'device': null, 'immutability': 'unknown'}");
+	expect_domain(w, "PCI-MSIX-11",
+		      "{'id': 1, 'bus_token': '99', 'flags': [], 'hwirq_max': null,"
+		      " 'device': null, 'immutability': 'unknown'}");
 	r.reason = RECORD_REASON_REMOVED;
 	tell(w, r);
-	expect_event(w, "{'type': 'domain-removed', 'domain': {'id': 1, 'name': 'PCI-MSIX-11', 'bus_token': null}}");
+	expect_event(w, "{'type': 'domain-removed', 'domain': {'id': 1, 'name': 'PCI-MSIX-11', "
+			"'bus_token': null}}");
 	tell(w, r);
 	expect_nothing(w);
 	assert_null(model_domain(w->model, 0x100));
@@ -147,13 +151,15 @@ static void expect_row(struct world *w, const char *device, const char *part)
 	bool so = row && is_part(expected, row);
 
 	if (!so)
-		print_error("expected %s\nbut it is %s\n", part, row ? json_dumps(row, 0) : "not there");
+		print_error("expected %s\nbut it is %s\n", part,
+			    row ? json_dumps(row, 0) : "not there");
 	json_decref(expected);
 	json_decref(row);
 	assert_true(so);
 }
 
-static void request(struct world *w, uint32_t irq, uint64_t cookie, const char *device, const char *bus)
+static void request(struct world *w, uint32_t irq, uint64_t cookie, const char *device,
+		    const char *bus)
 {
 	struct record_action r = make_action(RECORD_REASON_REQUESTED, irq, cookie, "action");
 
@@ -171,14 +177,18 @@ static void test_ledger(void **state)
 	request(w, 30, 1, "0000:0d:00.0", "pci");
 	request(w, 31, 2, "0000:0d:00.0", "pci");
 	request(w, 31, 3, "pmu_mem0.0", "cxl");
-	expect_row(w, "0000:0d:00.0",
-		   "{'bus': 'pci', 'driver': 'driver', 'parent': null, 'class': null, 'asked': null,"
-		   " 'granted': 3, 'used': 2, 'features': ["
-		   "{'feature': 'other', 'irq': 30, 'message_number': 0, 'result': 'granted', 'errno': null},"
-		   "{'feature': 'other', 'irq': 31, 'message_number': 1, 'result': 'shared'},"
-		   "{'feature': 'cpmu', 'irq': 31, 'instance': 'pmu_mem0.0', 'result': 'shared', 'reason': null}]}");
-	expect_row(w, "pmu_mem0.0", "{'bus': 'cxl', 'granted': 0, 'used': 1,"
-				    " 'features': [{'feature': 'cpmu', 'irq': 31}]}");
+	expect_row(
+		w, "0000:0d:00.0",
+		"{'bus': 'pci', 'driver': 'driver', 'parent': null, 'class': null, 'asked': null,"
+		" 'granted': 3, 'used': 2, 'features': ["
+		"{'feature': 'other', 'irq': 30, 'message_number': 0, 'result': 'granted', "
+		"'errno': null},"
+		"{'feature': 'other', 'irq': 31, 'message_number': 1, 'result': 'shared'},"
+		"{'feature': 'cpmu', 'irq': 31, 'instance': 'pmu_mem0.0', 'result': 'shared', "
+		"'reason': null}]}");
+	expect_row(w, "pmu_mem0.0",
+		   "{'bus': 'cxl', 'granted': 0, 'used': 1,"
+		   " 'features': [{'feature': 'cpmu', 'irq': 31}]}");
 	/* what sysfs knows of a device goes before what a handler told */
 	{
 		struct record_device r = make_device("0000:0d:00.0", "pci", "cxl_pci");
@@ -187,8 +197,9 @@ static void test_ledger(void **state)
 		snprintf(r.class_name, sizeof(r.class_name), "CXL Memory Device");
 		tell(w, r);
 	}
-	expect_row(w, "0000:0d:00.0", "{'driver': 'cxl_pci', 'module': 'cxl_pci', 'parent': '0000:0c:00.0',"
-				      " 'class': 'CXL Memory Device', 'granted': 3}");
+	expect_row(w, "0000:0d:00.0",
+		   "{'driver': 'cxl_pci', 'module': 'cxl_pci', 'parent': '0000:0c:00.0',"
+		   " 'class': 'CXL Memory Device', 'granted': 3}");
 	/* a function without vectors has a row, any other device has none */
 	tell(w, make_device("0000:00:00.0", "pci", ""));
 	tell(w, make_device("mem0", "cxl", "cxl_mem"));
@@ -255,7 +266,8 @@ static void test_features(void **state)
 		r.device = make_dev(features[i].device, features[i].bus, "driver");
 		snprintf(r.handler, sizeof(r.handler), "%s [module]", features[i].handler);
 		tell(w, r);
-		snprintf(expected, sizeof(expected), "{'features': [{'feature': '%s'}]}", features[i].feature);
+		snprintf(expected, sizeof(expected), "{'features': [{'feature': '%s'}]}",
+			 features[i].feature);
 		expect_row(w, NVME, expected);
 		tell(w, make_action_freed(30, 1));
 	}
@@ -312,8 +324,8 @@ static void test_filters(void **state)
 		bool has_irq;
 		size_t n;
 	} filters[] = {
-		{ NULL, 0, false, 3 }, { NVME, 0, false, 2 },	 { "consumer", 0, false, 1 },
-		{ NULL, 31, true, 1 }, { NVME, 31, true, 1 },	 { "consumer", 31, true, 0 },
+		{ NULL, 0, false, 3 }, { NVME, 0, false, 2 },	  { "consumer", 0, false, 1 },
+		{ NULL, 31, true, 1 }, { NVME, 31, true, 1 },	  { "consumer", 31, true, 0 },
 		{ NULL, 99, true, 0 }, { "nobody", 0, false, 0 },
 	};
 	struct world *w = *state;
@@ -323,8 +335,8 @@ static void test_filters(void **state)
 	tell(w, make_vector(RECORD_REASON_ALLOCATED, 32, "0000:02:00.0"));
 	request(w, 32, 1, "consumer", "cxl");
 	for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++) {
-		json_auto_t *vectors = model_vectors_to_json(w->model, filters[i].device,
-							     filters[i].has_irq ? &filters[i].irq : NULL);
+		json_auto_t *vectors = model_vectors_to_json(
+			w->model, filters[i].device, filters[i].has_irq ? &filters[i].irq : NULL);
 
 		assert_int_equal(json_array_size(vectors), filters[i].n);
 	}
@@ -341,8 +353,9 @@ static void test_base(void **state)
 	assert_null(model_base(w->model));
 	support = model_support_to_json(w->model);
 	{
-		json_auto_t *expected = parse("{'kernel': '', 'machine': '', 'mode': 'sysfs', 'reason': null,"
-					      " 'hooks': [], 'features': []}");
+		json_auto_t *expected =
+			parse("{'kernel': '', 'machine': '', 'mode': 'sysfs', 'reason': null,"
+			      " 'hooks': [], 'features': []}");
 
 		assert_true(json_equal(support, expected));
 	}
@@ -362,8 +375,12 @@ static void test_time(void **state)
 		uint64_t time_ns;
 		int64_t offset_ns;
 	} times[] = {
-		{ 0, 0 },	       { 1, INT64_MIN },	 { UINT64_MAX, 1 },
-		{ UINT64_MAX, INT64_MIN }, { INT64_MAX, INT64_MAX }, { 1ULL << 63, INT64_MIN },
+		{ 0, 0 },
+		{ 1, INT64_MIN },
+		{ UINT64_MAX, 1 },
+		{ UINT64_MAX, INT64_MIN },
+		{ INT64_MAX, INT64_MAX },
+		{ 1ULL << 63, INT64_MIN },
 	};
 	struct world *w = *state;
 
@@ -397,11 +414,12 @@ static void test_hooks(void **state)
 	assert_int_equal(totals.hooks_missing, 2);
 	{
 		json_auto_t *support = model_support_to_json(w->model);
-		json_auto_t *expected =
-			parse("{'hooks': [{'hook': 'fexit/a', 'attached': true, 'reason': null},"
-			      " {'hook': 'fexit/b', 'attached': false, 'reason': 'not in this kernel'},"
-			      " {'hook': 'fexit/c', 'attached': false}],"
-			      " 'features': [{'hook': 'snapshot', 'attached': true}, {'hook': 'fexit/a'}]}");
+		json_auto_t *expected = parse(
+			"{'hooks': [{'hook': 'fexit/a', 'attached': true, 'reason': null},"
+			" {'hook': 'fexit/b', 'attached': false, 'reason': 'not in this kernel'},"
+			" {'hook': 'fexit/c', 'attached': false}],"
+			" 'features': [{'hook': 'snapshot', 'attached': true}, {'hook': "
+			"'fexit/a'}]}");
 
 		assert_true(is_part(expected, support));
 	}
@@ -433,7 +451,9 @@ static void test_lost(void **state)
 	tell(w, make_lost(3, "ring-full"));
 	tell(w, make_lost(2, "program-missed"));
 	tell(w, make_lost(4, "ring-full"));
-	expect_event(w, "{'type': 'gap', 'lost': 3, 'reason': 'ring-full', 'irq': null, 'device': null}");
+	expect_event(
+		w,
+		"{'type': 'gap', 'lost': 3, 'reason': 'ring-full', 'irq': null, 'device': null}");
 	expect_event(w, "{'type': 'gap', 'lost': 2, 'reason': 'program-missed'}");
 	expect_event(w, "{'type': 'gap', 'lost': 4}");
 	expect_nothing(w);
@@ -515,19 +535,31 @@ static void test_correction_names(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
-#define TEST_LISTENING(name) cmocka_unit_test_setup_teardown(name, world_setup_listening, world_teardown)
+#define TEST_LISTENING(name)                                                                       \
+	cmocka_unit_test_setup_teardown(name, world_setup_listening, world_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST_LISTENING(test_domain),	  TEST_LISTENING(test_domain_reuse),
-		TEST(test_domain_parent),	  TEST(test_domain_without_key),
-		TEST(test_domain_mapped),	  TEST(test_levels),
-		TEST(test_ledger),		  TEST(test_ledger_order),
-		TEST(test_features),		  TEST(test_sysfs_vectors),
-		TEST(test_knows_device),	  TEST(test_filters),
-		TEST(test_base),		  TEST(test_time),
-		TEST(test_hooks),		  TEST(test_names),
-		TEST(test_lost),		  TEST(test_cpu),
-		TEST(test_totals),		  TEST(test_unknown_record),
-		TEST(test_nobody_listens),	  TEST(test_correction_names),
+		TEST_LISTENING(test_domain),
+		TEST_LISTENING(test_domain_reuse),
+		TEST(test_domain_parent),
+		TEST(test_domain_without_key),
+		TEST(test_domain_mapped),
+		TEST(test_levels),
+		TEST(test_ledger),
+		TEST(test_ledger_order),
+		TEST(test_features),
+		TEST(test_sysfs_vectors),
+		TEST(test_knows_device),
+		TEST(test_filters),
+		TEST(test_base),
+		TEST(test_time),
+		TEST(test_hooks),
+		TEST(test_names),
+		TEST(test_lost),
+		TEST(test_cpu),
+		TEST(test_totals),
+		TEST(test_unknown_record),
+		TEST(test_nobody_listens),
+		TEST(test_correction_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,41 +13,57 @@ static const struct shape {
 	const char *name;
 	const char *fields[24];
 } shapes[] = {
-	{ "domain", { "id i", "name s", "bus_token s", "flags as", "parent i?", "device s?", "hwirq_max i?",
-		      "mapped i", "chip s?", "immutability s", "affinity_changes i", "message_changes i" } },
-	{ "vector", { "irq i", "provider s?", "domain i?", "chip s?", "index i?", "hwirq i?", "message o?message",
-		      "target o?target", "affinity s?", "effective_affinity s?", "managed b?", "state s",
-		      "origin s", "interrupts i", "message_changes i", "sysfs b", "owners ao owner" } },
-	{ "owner", { "device s?", "bus s?", "driver s?", "module s?", "action s?", "handler s?", "relation s",
-		     "evidence s?" } },
+	{ "domain",
+	  { "id i", "name s", "bus_token s", "flags as", "parent i?", "device s?", "hwirq_max i?",
+	    "mapped i", "chip s?", "immutability s", "affinity_changes i", "message_changes i" } },
+	{ "vector",
+	  { "irq i", "provider s?", "domain i?", "chip s?", "index i?", "hwirq i?",
+	    "message o?message", "target o?target", "affinity s?", "effective_affinity s?",
+	    "managed b?", "state s", "origin s", "interrupts i", "message_changes i", "sysfs b",
+	    "owners ao owner" } },
+	{ "owner",
+	  { "device s?", "bus s?", "driver s?", "module s?", "action s?", "handler s?",
+	    "relation s", "evidence s?" } },
 	{ "message", { "address s", "data s" } },
 	{ "target", { "cpu i", "vector i" } },
-	{ "device", { "device s", "bus s?", "driver s?", "module s?", "parent s?", "class s?", "asked o?span",
-		      "granted i", "used i", "features ao feature" } },
-	{ "feature", { "feature s", "instance s?", "message_number i?", "irq i?", "result s", "errno i?",
-		       "reason s?" } },
-	{ "support", { "kernel s", "machine s", "mode s", "reason s?", "hooks ao hook", "features ao hook" } },
+	{ "device",
+	  { "device s", "bus s?", "driver s?", "module s?", "parent s?", "class s?", "asked o?span",
+	    "granted i", "used i", "features ao feature" } },
+	{ "feature",
+	  { "feature s", "instance s?", "message_number i?", "irq i?", "result s", "errno i?",
+	    "reason s?" } },
+	{ "support",
+	  { "kernel s", "machine s", "mode s", "reason s?", "hooks ao hook", "features ao hook" } },
 	{ "hook", { "hook s", "attached b", "reason s?" } },
 	{ "loss", { "reason s", "count i" } },
 	{ "count", { "kind s", "count i" } },
-	{ "all", { "version i", "support o support", "domains ao domain", "vectors ao vector",
-		   "devices ao device", "lost ao loss", "corrections ao count", "refused ao count" } },
+	{ "all",
+	  { "version i", "support o support", "domains ao domain", "vectors ao vector",
+	    "devices ao device", "lost ao loss", "corrections ao count", "refused ao count" } },
 	{ "cause", { "kind s", "comm s?", "pid i?", "uid i?" } },
 	{ "where", { "id i", "name s?", "bus_token s?" } },
 	/* every event begins with these four */
 	{ "domain-created", { "time_us i", "type s", "irq i?", "device s?", "domain o where" } },
 	{ "domain-removed", { "time_us i", "type s", "irq i?", "device s?", "domain o where" } },
-	{ "vector-allocated", { "time_us i", "type s", "irq i", "device s?", "index i?", "domain i?" } },
-	{ "vector-freed", { "time_us i", "type s", "irq i", "device s?", "index i?", "domain i?" } },
-	{ "handler-requested", { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?",
-				 "handler s?", "relation s" } },
-	{ "handler-freed", { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?", "handler s?",
-			     "relation s" } },
-	{ "demand", { "time_us i", "type s", "irq i", "device s?", "min i", "max i", "granted i", "errno i" } },
-	{ "message-change", { "time_us i", "type s", "irq i", "device s?", "index i?", "old_message o?message",
-			      "new_message o?message", "cause o cause" } },
-	{ "affinity-change", { "time_us i", "type s", "irq i", "device s?", "old s?", "new s?", "old_effective s?",
-			       "new_effective s?", "pending b", "cause o cause" } },
+	{ "vector-allocated",
+	  { "time_us i", "type s", "irq i", "device s?", "index i?", "domain i?" } },
+	{ "vector-freed",
+	  { "time_us i", "type s", "irq i", "device s?", "index i?", "domain i?" } },
+	{ "handler-requested",
+	  { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?", "handler s?",
+	    "relation s" } },
+	{ "handler-freed",
+	  { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?", "handler s?",
+	    "relation s" } },
+	{ "demand",
+	  { "time_us i", "type s", "irq i", "device s?", "min i", "max i", "granted i",
+	    "errno i" } },
+	{ "message-change",
+	  { "time_us i", "type s", "irq i", "device s?", "index i?", "old_message o?message",
+	    "new_message o?message", "cause o cause" } },
+	{ "affinity-change",
+	  { "time_us i", "type s", "irq i", "device s?", "old s?", "new s?", "old_effective s?",
+	    "new_effective s?", "pending b", "cause o cause" } },
 	{ "cpu", { "time_us i", "type s", "irq i?", "device s?", "cpu i", "online b" } },
 	{ "gap", { "time_us i", "type s", "irq i?", "device s?", "lost i", "reason s?" } },
 	{ "correction", { "time_us i", "type s", "irq i?", "device s?", "kind s" } },
@@ -91,9 +107,7 @@ static void check_value(const json_t *value, const char *type, const char *what)
 		if (!json_is_boolean(value))
 			fail_msg("%s is no boolean", what);
 		return;
-	case 'o':
-		check(value, rest);
-		return;
+	case 'o': check(value, rest); return;
 	case 'a':
 		if (!json_is_array(value))
 			fail_msg("%s is no array", what);
@@ -116,7 +130,8 @@ static void check(const json_t *json, const char *name)
 		const char *space = strchr(shape->fields[n], ' ');
 		char field[32];
 
-		snprintf(field, sizeof(field), "%.*s", (int)(space - shape->fields[n]), shape->fields[n]);
+		snprintf(field, sizeof(field), "%.*s", (int)(space - shape->fields[n]),
+			 shape->fields[n]);
 		if (!json_object_get(json, field))
 			fail_msg("%s lacks %s", name, field);
 		check_value(json_object_get(json, field), space + 1, field);
@@ -229,10 +244,11 @@ static void test_all(void **state)
 static void test_empty(void **state)
 {
 	json_t *json = model_to_json(((struct world *)*state)->model);
-	json_auto_t *expected =
-		parse("{'version': 1, 'support': {'kernel': '', 'machine': '', 'mode': 'sysfs', 'reason': null,"
-		      " 'hooks': [], 'features': []}, 'domains': [], 'vectors': [], 'devices': [], 'lost': [],"
-		      " 'corrections': [], 'refused': []}");
+	json_auto_t *expected = parse("{'version': 1, 'support': {'kernel': '', 'machine': '', "
+				      "'mode': 'sysfs', 'reason': null,"
+				      " 'hooks': [], 'features': []}, 'domains': [], 'vectors': "
+				      "[], 'devices': [], 'lost': [],"
+				      " 'corrections': [], 'refused': []}");
 
 	check(json, "all");
 	assert_true(json_equal(json, expected));
@@ -243,9 +259,11 @@ static void test_empty(void **state)
 static void test_no_keys(void **state)
 {
 	struct world *w = *state;
-	struct record_domain domain = make_domain(RECORD_REASON_CREATED, 0x5ec5e75ec5e70001, "MSIX");
+	struct record_domain domain =
+		make_domain(RECORD_REASON_CREATED, 0x5ec5e75ec5e70001, "MSIX");
 	struct vector_record v = make_vector(RECORD_REASON_ALLOCATED, 30, NVME);
-	struct record_action action = make_action(RECORD_REASON_REQUESTED, 30, 0x5ec5e75ec5e70002, "nvme");
+	struct record_action action =
+		make_action(RECORD_REASON_REQUESTED, 30, 0x5ec5e75ec5e70002, "nvme");
 	_cleanup_free_ char *text = NULL, *events = NULL;
 	json_auto_t *json = NULL;
 	char secret[32];
@@ -316,10 +334,12 @@ static void test_bad_names(void **state)
 	done_by(&v.r.header, RECORD_CAUSE_NONE, BAD, 1);
 	tell(w, v);
 
-	expect_event(w, "{'type': 'domain-created', 'device': '" SHOWN "', 'domain': {'name': '" SHOWN "',"
+	expect_event(w, "{'type': 'domain-created', 'device': '" SHOWN
+			"', 'domain': {'name': '" SHOWN "',"
 			" 'bus_token': '" SHOWN "'}}");
 	expect_event(w, "{'type': 'vector-allocated', 'device': '" SHOWN "'}");
-	expect_event(w, "{'type': 'handler-requested', 'device': '" SHOWN "', 'action': '" SHOWN "', 'handler': 'f?'}");
+	expect_event(w, "{'type': 'handler-requested', 'device': '" SHOWN "', 'action': '" SHOWN
+			"', 'handler': 'f?'}");
 	expect_event(w, "{'type': 'gap', 'reason': '" SHOWN "'}");
 	expect_event(w, "{'type': 'affinity-change', 'cause': {'comm': '" SHOWN "'}}");
 	expect_nothing(w);
@@ -328,14 +348,18 @@ static void test_bad_names(void **state)
 	check(json, "all");
 	{
 		json_auto_t *expected =
-			parse("{'support': {'kernel': '" SHOWN "', 'machine': '" SHOWN "', 'reason': '" SHOWN "',"
+			parse("{'support': {'kernel': '" SHOWN "', 'machine': '" SHOWN
+			      "', 'reason': '" SHOWN "',"
 			      " 'hooks': [{'hook': '" SHOWN "'}]},"
-			      " 'domains': [{'name': '" SHOWN "', 'bus_token': '" SHOWN "', 'flags': ['" SHOWN "'],"
+			      " 'domains': [{'name': '" SHOWN "', 'bus_token': '" SHOWN
+			      "', 'flags': ['" SHOWN "'],"
 			      " 'device': '" SHOWN "', 'chip': '" SHOWN "'}],"
-			      " 'vectors': [{'provider': '" SHOWN "', 'chip': '" SHOWN "', 'owners': [{'device': '"
-			      SHOWN "', 'bus': '" SHOWN "', 'driver': '" SHOWN "', 'module': '" SHOWN "',"
+			      " 'vectors': [{'provider': '" SHOWN "', 'chip': '" SHOWN
+			      "', 'owners': [{'device': '" SHOWN "', 'bus': '" SHOWN
+			      "', 'driver': '" SHOWN "', 'module': '" SHOWN "',"
 			      " 'action': '" SHOWN "', 'handler': 'f?'}]}],"
-			      " 'devices': [{'device': '" SHOWN "'}, {'device': 'd" SHOWN "', 'driver': '" SHOWN "',"
+			      " 'devices': [{'device': '" SHOWN "'}, {'device': 'd" SHOWN
+			      "', 'driver': '" SHOWN "',"
 			      " 'parent': '" SHOWN "', 'class': '" SHOWN "'}]}");
 
 		assert_true(is_part(expected, json));
@@ -348,15 +372,22 @@ static void test_text(void **state)
 	static const struct {
 		const char *text, *shown;
 	} texts[] = {
-		{ "plain", "plain" },		{ "gr\xc3\xbc\xc3\x9f""e", "gr\xc3\xbc\xc3\x9f""e" },
-		{ "cut\xc3", "cut?" },		{ "\xc3 \xc3\xbc", "? ??" },
-		{ "\xed\xa0\x80", "???" },	{ "\xc0\x80", "??" },
+		{ "plain", "plain" },
+		{ "gr\xc3\xbc\xc3\x9f"
+		  "e",
+		  "gr\xc3\xbc\xc3\x9f"
+		  "e" },
+		{ "cut\xc3", "cut?" },
+		{ "\xc3 \xc3\xbc", "? ??" },
+		{ "\xed\xa0\x80", "???" },
+		{ "\xc0\x80", "??" },
 		{ "quote\"\\\n\x01", "quote\"\\\n\x01" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		json_auto_t *text = text_to_json(texts[i].text), *string = string_to_json(texts[i].text);
+		json_auto_t *text = text_to_json(texts[i].text),
+			    *string = string_to_json(texts[i].text);
 
 		assert_string_equal(json_string_value(text), texts[i].shown);
 		assert_true(json_equal(text, string));
@@ -390,8 +421,10 @@ static void test_message_format(void **state)
 		json_auto_t *json = message_to_json(&messages[i].message, true);
 
 		check(json, "message");
-		assert_string_equal(json_string_value(json_object_get(json, "address")), messages[i].address);
-		assert_string_equal(json_string_value(json_object_get(json, "data")), messages[i].data);
+		assert_string_equal(json_string_value(json_object_get(json, "address")),
+				    messages[i].address);
+		assert_string_equal(json_string_value(json_object_get(json, "data")),
+				    messages[i].data);
 	}
 	{
 		json_auto_t *none = message_to_json(&zeros, true);

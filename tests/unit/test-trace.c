@@ -113,7 +113,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(reading.size, file.size - TRACE_HEADER_SIZE);
 	assert_memory_equal(reading.bytes, file.bytes + TRACE_HEADER_SIZE, reading.size);
 
-	assert_int_equal(trace_read(file_path(*state, "trace"), on_record, &reading, NULL, NULL), 0);
+	assert_int_equal(trace_read(file_path(*state, "trace"), on_record, &reading, NULL, NULL),
+			 0);
 	assert_int_equal(reading.n, 2 * RECORDS);
 	reading = read_bytes(*state, file.bytes, TRACE_HEADER_SIZE);
 	assert_int_equal(reading.result, 0);
@@ -185,7 +186,8 @@ static void test_record_header_bits(void **state)
 				 field < offsetof(struct record_header, cause))
 				assert_int_equal(reading.result, 0);
 			else if (reading.result)
-				assert_true(reading.result == -EBADMSG || reading.result == -ENODATA ||
+				assert_true(reading.result == -EBADMSG ||
+					    reading.result == -ENODATA ||
 					    reading.result == -EPROTONOSUPPORT);
 			/* what came before has been handed on, and the place is right */
 			assert_true(reading.n >= n);
@@ -234,12 +236,12 @@ static void test_bad_records(void **state)
 		uint32_t size;
 		int result;
 	} records[] = {
-		{ 0, 64, -EPROTONOSUPPORT },		{ RECORD_VERSION + 1, 64, -EPROTONOSUPPORT },
-		{ RECORD_VERSION, 0, -EBADMSG },	{ RECORD_VERSION, 8, -EBADMSG },
-		{ RECORD_VERSION, 48, -EBADMSG },	{ RECORD_VERSION, 56, -EBADMSG },
-		{ RECORD_VERSION, 63, -EBADMSG },	{ RECORD_VERSION, 65, -EBADMSG },
-		{ RECORD_VERSION, 8200, -EBADMSG },	{ RECORD_VERSION, 0xfffffff8, -EBADMSG },
-		{ RECORD_VERSION, 8192, -ENODATA },	{ RECORD_VERSION, 72, 0 },
+		{ 0, 64, -EPROTONOSUPPORT },	    { RECORD_VERSION + 1, 64, -EPROTONOSUPPORT },
+		{ RECORD_VERSION, 0, -EBADMSG },    { RECORD_VERSION, 8, -EBADMSG },
+		{ RECORD_VERSION, 48, -EBADMSG },   { RECORD_VERSION, 56, -EBADMSG },
+		{ RECORD_VERSION, 63, -EBADMSG },   { RECORD_VERSION, 65, -EBADMSG },
+		{ RECORD_VERSION, 8200, -EBADMSG }, { RECORD_VERSION, 0xfffffff8, -EBADMSG },
+		{ RECORD_VERSION, 8192, -ENODATA }, { RECORD_VERSION, 72, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(records) / sizeof(*records); i++) {
@@ -307,9 +309,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header), TEST(test_round_trip),	  TEST(test_truncated),
-		TEST(test_file_header_bits),   TEST(test_record_header_bits), TEST(test_unknown_types),
-		TEST(test_bad_records),	       TEST(test_long),		  TEST(test_paths),
+		cmocka_unit_test(test_header),
+		TEST(test_round_trip),
+		TEST(test_truncated),
+		TEST(test_file_header_bits),
+		TEST(test_record_header_bits),
+		TEST(test_unknown_types),
+		TEST(test_bad_records),
+		TEST(test_long),
+		TEST(test_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
