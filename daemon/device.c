@@ -9,16 +9,37 @@
 
 #include <stdlib.h>
 
+/* Takes @device (NULL: every one) off the interrupt's list, and the interrupt away with the last. */
+static void sysfs_vector_drop(struct model *model, struct sysfs_vector *entry, const char *device)
+{
+	struct sysfs_listing **link = &entry->listings, *listing;
+
+	while ((listing = *link)) {
+		if (device && strcmp(listing->device, device)) {
+			link = &listing->next;
+			continue;
+		}
+		*link = listing->next;
+		free(listing);
+		model->n_sysfs_listings--;
+	}
+	if (entry->listings)
+		return;
+	HASH_DEL(model->sysfs_vectors, entry);
+	free(entry);
+}
+
 static void sysfs_vectors_drop(struct model *model, const char *device)
 {
 	struct sysfs_vector *entry, *next;
 
-	HASH_ITER(hh, model->sysfs_vectors, entry, next) {
-		if (strcmp(entry->device, device))
-			continue;
-		HASH_DEL(model->sysfs_vectors, entry);
-		free(entry);
-	}
+	HASH_ITER(hh, model->sysfs_vectors, entry, next)
+		sysfs_vector_drop(model, entry, device);
+}
+
+void sysfs_vectors_free(struct model *model)
+{
+	sysfs_vectors_drop(model, NULL);
 }
 
 void device_apply(struct model *model, const struct record_device *r)
@@ -65,27 +86,62 @@ void device_apply_gone(struct model *model, const struct record_device *r)
 	free(device);
 }
 
-void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r)
+static struct sysfs_vector *sysfs_vector_add(struct model *model, uint32_t irq,
+					     struct sysfs_listing *listing)
 {
 	struct sysfs_vector *entry;
-	struct device *device;
 
-	HASH_FIND(hh, model->sysfs_vectors, &r->irq, sizeof(r->irq), entry);
+	HASH_FIND(hh, model->sysfs_vectors, &irq, sizeof(irq), entry);
 	if (!entry) {
-		if (model_is_full(model, TABLE_SYSFS, HASH_COUNT(model->sysfs_vectors)))
-			return;
 		entry = calloc(1, sizeof(*entry));
-		if (entry) {
-			entry->irq = r->irq;
-			HASH_ADD(hh, model->sysfs_vectors, irq, sizeof(entry->irq), entry);
-		}
-		if (!entry || !entry->hh.tbl) {
-			model->refused[TABLE_SYSFS]++;
+		if (!entry)
+			return NULL;
+		entry->irq = irq;
+		HASH_ADD(hh, model->sysfs_vectors, irq, sizeof(entry->irq), entry);
+		if (!entry->hh.tbl) {
 			free(entry);
-			return;
+			return NULL;
 		}
 	}
-	memcpy(entry->device, r->device, sizeof(entry->device));
+	listing->next = entry->listings;
+	entry->listings = listing;
+	model->n_sysfs_listings++;
+	return entry;
+}
+
+/* More than any kernel has: they are searched one by one. */
+#define LISTINGS_MAX 16
+
+/* Whether the interrupt is known of this device, or of too many others. */
+static bool sysfs_vector_has(struct model *model, uint32_t irq, const char *device)
+{
+	struct sysfs_vector *entry;
+	unsigned int n = 0;
+
+	HASH_FIND(hh, model->sysfs_vectors, &irq, sizeof(irq), entry);
+	for (struct sysfs_listing *l = entry ? entry->listings : NULL; l; l = l->next, n++)
+		if (!strcmp(l->device, device))
+			return true;
+	model->refused[TABLE_SYSFS] += n >= LISTINGS_MAX;
+	return n >= LISTINGS_MAX;
+}
+
+void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r)
+{
+	struct sysfs_listing *listing;
+	struct device *device;
+
+	if (sysfs_vector_has(model, r->irq, r->device) ||
+	    model_is_full(model, TABLE_SYSFS, model->n_sysfs_listings))
+		return;
+	listing = calloc(1, sizeof(*listing));
+	if (listing)
+		memcpy(listing->device, r->device, sizeof(listing->device));
+	if (!listing || !sysfs_vector_add(model, r->irq, listing)) {
+		model->refused[TABLE_SYSFS]++;
+		free(listing);
+		return;
+	}
 	HASH_FIND_STR(model->devices, r->device, device);
 	if (device)
 		device->n_sysfs_vectors++;

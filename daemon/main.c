@@ -78,8 +78,12 @@ static int run(const struct config *config, const struct arguments *a)
 		return EXIT_FAILED;
 	if (a->support)
 		return manager_print_support(manager, stdout) ? EXIT_UNHEALTHY : EXIT_DONE;
+	if (a->once && manager_print(manager, stdout) < 0) {
+		log_error("cannot print: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
 	if (a->once)
-		return manager_print(manager, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
+		return EXIT_DONE;
 	return manager_serve(manager) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -19,10 +19,15 @@ struct owner {
 	UT_hash_handle hh;
 };
 
-/* irq -> device in whose sysfs directory it stands */
+/* irq -> devices in whose sysfs directories it stands: a PCI function, an auxiliary child of it */
+struct sysfs_listing {
+	struct sysfs_listing *next;
+	char device[64];
+};
+
 struct sysfs_vector {
 	uint32_t irq;
-	char device[64];
+	struct sysfs_listing *listings; /* never empty */
 	UT_hash_handle hh;
 };
 
@@ -71,6 +76,7 @@ struct model {
 	struct owner *owners;
 	struct device *devices;
 	struct sysfs_vector *sysfs_vectors;
+	uint32_t n_sysfs_listings;
 
 	uint64_t walk; /* number of the snapshot under way or the last one */
 	bool walking;
@@ -139,6 +145,7 @@ void action_from_names(struct model *model, struct vector *vector, const char *n
 json_t *action_to_json(const struct model *model, const struct vector *vector,
 		       const struct action *action);
 
+void sysfs_vectors_free(struct model *model);
 void device_apply(struct model *model, const struct record_device *r);
 void device_apply_gone(struct model *model, const struct record_device *r);
 void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r);

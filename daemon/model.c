@@ -42,7 +42,6 @@ struct model *model_free(struct model *model)
 	struct vector *vector, *next_vector;
 	struct owner *owner, *next_owner;
 	struct device *device, *next_device;
-	struct sysfs_vector *sysfs, *next_sysfs;
 
 	if (!model)
 		return NULL;
@@ -62,10 +61,7 @@ struct model *model_free(struct model *model)
 		HASH_DEL(model->devices, device);
 		free(device);
 	}
-	HASH_ITER(hh, model->sysfs_vectors, sysfs, next_sysfs) {
-		HASH_DEL(model->sysfs_vectors, sysfs);
-		free(sysfs);
-	}
+	sysfs_vectors_free(model);
 	tombstones_clear(&model->dead_irqs);
 	tombstones_clear(&model->dead_domains);
 	free(model->names);
@@ -302,7 +298,7 @@ const char *model_sysfs_vector(const struct model *model, uint32_t irq)
 	struct sysfs_vector *entry;
 
 	HASH_FIND(hh, model->sysfs_vectors, &irq, sizeof(irq), entry);
-	return entry ? entry->device : NULL;
+	return entry ? entry->listings->device : NULL;
 }
 
 bool model_knows_device(const struct model *model, const char *name)

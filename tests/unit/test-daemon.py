@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon as a process: what it does with bad input, bad luck and bad company.
+
+It runs on this machine as it is, with hooks or without.  The socket is spoken
+to by hand here, so that things can be said that no client would say.
+"""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+DAEMON = os.path.join(os.environ.get("SANITIZED", "build/san"), "cxlirqd")
+failures = 0
+
+
+def check(name, is_so, why=""):
+    global failures
+    why = " ".join(str(why).split())
+    print(f"ok {name}" if is_so else f"not ok {name} {why[:300]}", flush=True)
+    failures += not is_so
+
+
+def run(*arguments, timeout=60, stdout=subprocess.PIPE):
+    return subprocess.run([DAEMON, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True,
+                          timeout=timeout)
+
+
+def one_line(text):
+    return len(text.strip().splitlines()) == 1
+
+
+class Daemon:
+    """A running one on a socket of its own."""
+
+    def __init__(self, folder, *arguments):
+        self.path = os.path.join(folder, "socket")
+        with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen([DAEMON, "-S", self.path, *arguments], stderr=log,
+                                            stdout=log)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            if os.path.exists(self.path):
+                try:
+                    self.connect().close()
+                    break
+                except OSError:
+                    pass
+            time.sleep(0.02)
+
+    def connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(30)
+        connection.connect(self.path)
+        return connection
+
+    def call(self, method, parameters=None, connection=None):
+        connection = connection or self.connect()
+        call = {"method": method, "parameters": parameters or {}}
+        connection.sendall(json.dumps(call).encode() + b"\0")
+        data = b""
+        while not data.endswith(b"\0"):
+            piece = connection.recv(1 << 20)
+            if not piece:
+                return None
+            data += piece
+        return json.loads(data[:-1])
+
+    def is_well(self):
+        answer = self.call("io.cxlirqd.GetStatus")
+        return self.process.poll() is None and answer and "status" in answer.get("parameters", {})
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+def usage():
+    for arguments in (["--no-such"], ["stray"], ["--config"], ["-c", "/no/such/file"]):
+        result = run(*arguments)
+        check(f"usage: {' '.join(arguments)}", result.returncode == 2 and one_line(result.stderr)
+              and not result.stdout, f"{result.returncode}: {result.stderr}")
+    check("usage: --help", run("--help").returncode == 0)
+    check("usage: --version", re.fullmatch(r"cxlirqd \d[\d.]*\n", run("--version").stdout))
+    keys = run("--keys")
+    check("usage: --keys", keys.returncode == 0 and "[Daemon]" in keys.stdout)
+
+
+def traces(folder):
+    trace = os.path.join(folder, "trace")
+    result = run("--once", "--record", trace)
+    check("record", result.returncode == 0 and os.path.getsize(trace) > 1000, result.stderr)
+    replay = run("--replay", trace, "--once")
+    check("replay of it", replay.returncode == 0 and replay.stdout == result.stdout, replay.stderr)
+    with open(trace, "rb") as file:
+        data = file.read()
+    hostile = {
+        "empty": b"",
+        "no trace": b"#!/bin/sh\n" * 100,
+        "another version": data[:8] + b"\7" + data[9:],
+        "ends in a record": data[:-1],
+        "ends in a header": data[:16 + 20],
+        "a size of zero": data[:20] + b"\0\0\0\0" + data[24:],
+        "a huge size": data[:20] + b"\xff\xff\xff\xff" + data[24:],
+        "a string without an end": data[:16] + re.sub(rb"[^\n]", b"A", data[16:400]) + data[400:],
+    }
+    for name, content in hostile.items():
+        bad = os.path.join(folder, "bad")
+        with open(bad, "wb") as file:
+            file.write(content)
+        result = run("--replay", bad, "--once")
+        check(f"hostile trace: {name}", result.returncode == 1 and one_line(result.stderr)
+              and bad in result.stderr and not result.stdout, f"{result.returncode}: {result.stderr}")
+    for name, path in (("missing", folder + "/none"), ("a directory", folder)):
+        result = run("--replay", path, "--once")
+        check(f"trace: {name}", result.returncode == 1 and one_line(result.stderr), result.stderr)
+    result = run("--replay", trace, "--record", folder + "/no/such/folder")
+    check("record file that cannot be", result.returncode == 1 and "no/such" in result.stderr,
+          result.stderr)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        result = run("--replay", trace, "--once", stdout=full)
+    check("nowhere to print", result.returncode == 1 and one_line(result.stderr), result.stderr)
+    return trace
+
+
+def company(folder, trace):
+    daemon = Daemon(folder, "--replay", trace)
+    check("serves", daemon.is_well())
+    second = run("-S", daemon.path, "--replay", trace)
+    check("a second one", second.returncode == 1 and "another daemon" in second.stderr
+          and daemon.is_well(), f"{second.returncode}: {second.stderr}")
+
+    garbage = {
+        "noise": os.urandom(4096),
+        "a NUL": b"\0",
+        "not an object": b"[1,2]\0",
+        "half a call": b'{"method": "io.cxl',
+        "a deep one": b'{"method": "io.cxlirqd.GetStatus", "parameters": ' + b'{"a":' * 5000 + b"1",
+        "two MiB": b"x" * (2 << 20),
+    }
+    for name, data in garbage.items():
+        connection = daemon.connect()
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+        except OSError:
+            pass
+        connection.close()
+        check(f"garbage: {name}", daemon.is_well())
+
+    connection = daemon.connect()
+    for method, parameters, error in (
+            ("io.cxlirqd.NoSuch", {}, "org.varlink.service.MethodNotFound"),
+            ("io.other.Get", {}, "org.varlink.service.InterfaceNotFound"),
+            ("io.cxlirqd.ListVectors", {"irq": "7"}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.ListVectors", {"irq": -1}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.ListVectors", {"colour": 1}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.ListVectors", {"irq": 4000000}, "io.cxlirqd.NoSuchInterrupt"),
+            ("io.cxlirqd.ListVectors", {"device": "none"}, "io.cxlirqd.NoSuchDevice"),
+            ("io.cxlirqd.ListDevices", {"device": "none"}, "io.cxlirqd.NoSuchDevice"),
+            ("io.cxlirqd.Monitor", {}, "org.varlink.service.ExpectedMore"),
+    ):
+        answer = daemon.call(method, parameters, connection)
+        check(f"error: {method} {parameters}", answer and answer.get("error") == error, answer)
+    answer = daemon.call("org.varlink.service.GetInfo", {}, connection)
+    check("introspection", "io.cxlirqd" in answer["parameters"]["interfaces"], answer)
+    answer = daemon.call("org.varlink.service.GetInterfaceDescription",
+                         {"interface": "io.cxlirqd"}, connection)
+    with open("include/cxlirqd/io.cxlirqd.varlink", encoding="utf-8") as file:
+        check("description", answer["parameters"]["description"] == file.read())
+    daemon.process.send_signal(signal.SIGPIPE)
+    check("survives SIGPIPE", daemon.is_well())
+
+    crowd = [daemon.connect() for _ in range(70)]
+    time.sleep(0.2)
+    for connection in crowd:
+        connection.close()
+    end = time.monotonic() + 10
+    well = False
+    while not well and time.monotonic() < end:
+        try:
+            well = daemon.is_well()
+        except (OSError, ValueError):
+            time.sleep(0.1)
+    check("a crowd", well)
+    check("ends on SIGTERM", daemon.stop() == 0)
+    check("takes its socket away", not os.path.exists(daemon.path))
+
+    daemon = Daemon(folder, "--replay", trace)
+    daemon.stop(signal.SIGKILL)
+    check("a dead one leaves its socket", os.path.exists(daemon.path))
+    daemon = Daemon(folder, "--replay", trace)
+    check("which the next one takes over", daemon.is_well())
+    check("ends on SIGINT", daemon.stop(signal.SIGINT) == 0)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="cxlirq-daemon.") as folder:
+        usage()
+        company(folder, traces(folder))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
