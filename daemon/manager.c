@@ -163,13 +163,13 @@ static bool manager_tell_lost(struct manager *m)
 	return lost;
 }
 
-/* Reads what is: by the walk, or where tracing is refused from sysfs. */
+/* Reads what is: by the walk, or from sysfs where tracing or the way into the tables is refused. */
 static int manager_snapshot(void *userdata)
 {
 	struct manager *m = userdata;
 	uint64_t start = now_ns(CLOCK_BOOTTIME);
 	bool complete = true;
-	int r;
+	int r = 0;
 
 	if (m->replay || m->snapshotting)
 		return 0;
@@ -178,7 +178,7 @@ static int manager_snapshot(void *userdata)
 	manager_feed_snapshot(m, RECORD_SNAPSHOT_BEGIN, false, 0);
 	if (probe_tracing(m->probe))
 		r = snapshot_run(probe_snapshot_fd(m->probe), manager_drain, m, &complete);
-	else
+	if (r >= 0 && !probe_can_walk(m->probe))
 		r = topology_read_irqs(m->topology, start);
 	m->refreshed_ns = now_ns(CLOCK_BOOTTIME);
 	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->refreshed_ns - start);

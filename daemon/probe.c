@@ -339,6 +339,12 @@ int probe_snapshot_fd(const struct probe *probe)
 	return probe->tracing ? bpf_program__fd(probe->skeleton->progs.snapshot) : -EBADF;
 }
 
+bool probe_can_walk(const struct probe *probe)
+{
+	return probe->tracing && (probe->skeleton->bss->roots.sparse_irqs ||
+				  probe->skeleton->bss->roots.irq_desc_tree);
+}
+
 uint64_t probe_dropped(const struct probe *probe)
 {
 	uint64_t n = 0;

@@ -41,6 +41,9 @@ void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime
 int probe_ring_fd(const struct probe *probe);
 int probe_snapshot_fd(const struct probe *probe);
 
+/* The snapshot program knows where interrupts are to be found. */
+bool probe_can_walk(const struct probe *probe);
+
 /* Records that found no room in the ring, and runs that the kernel skipped, since the start */
 uint64_t probe_dropped(const struct probe *probe);
 uint64_t probe_missed(const struct probe *probe);

@@ -113,7 +113,7 @@ static int list_domains(struct varlink_call *call, json_t *parameters, void *use
 	sink->source.refresh(sink->source.userdata);
 	domains = model_domains_to_json(sink->source.model);
 	return reply(call, json_pack("{s:o, s:o}", "domains", domains, "reason",
-				     reason_if_empty(sink, domains, "no irq_domain was found")));
+				     reason_if_empty(sink, domains, "no irq_domain was found (\"cxlirqctl support\" tells what is missing)")));
 }
 
 static int list_devices(struct varlink_call *call, json_t *parameters, void *userdata)

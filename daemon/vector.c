@@ -424,6 +424,9 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 		vector->origin = model->populated ? ORIGIN_DYNAMIC : ORIGIN_PREEXISTING;
 	}
 	vector->interrupts = r->interrupts;
+	vector->walk = model->walk;
+	if (vector->key)
+		return; /* a hook told more */
 	vector->n_levels = 1;
 	vector->levels[0].hwirq = r->hwirq;
 	memcpy(vector->levels[0].chip, r->chip, sizeof(vector->levels[0].chip));
@@ -431,7 +434,6 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 	text_store(&vector->affinity_text, r->affinity);
 	text_store(&vector->effective_text, r->effective_affinity);
 	action_from_names(model, vector, r->actions);
-	vector->walk = model->walk;
 	if (!vector->told)
 		vector_tell(model, vector, &r->header);
 }

@@ -22,6 +22,12 @@ function_of() {
 	done
 }
 
+# irqs_of FUNCTION N: its first N vectors, if it has any.
+irqs_of() {
+	find "/sys/bus/pci/devices/$1/msi_irqs" -type f 2>/dev/null | sed 's,.*/,,' | sort -n |
+		head -n "$2"
+}
+
 bound() {
 	[ -e "/sys/bus/pci/drivers/$1/$2" ]
 }
@@ -49,14 +55,14 @@ wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err "$out/log"
 
 # Moves, of which some wait for an interrupt that comes, or does not.
 nvme=$(function_of nvme)
-for irq in $(ls "/sys/bus/pci/devices/$nvme/msi_irqs" | head -n 2); do
+for irq in $(irqs_of "$nvme" 2); do
 	for cpu in 1 0 1; do
 		echo "$cpu" 2>/dev/null >"/proc/irq/$irq/smp_affinity_list"
 		dd if=/dev/nvme0n1 of=/dev/null bs=4k count=4 iflag=direct 2>/dev/null
 	done
 done
 memory=$(function_of cxl_pci)
-for irq in $(ls "/sys/bus/pci/devices/$memory/msi_irqs" 2>/dev/null | head -n 3); do
+for irq in $(irqs_of "$memory" 3); do
 	echo 1 2>/dev/null >"/proc/irq/$irq/smp_affinity_list"
 done
 
