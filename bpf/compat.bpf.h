@@ -39,11 +39,13 @@ static __always_inline int desc_slot(u64 irq, struct tree_slot *slot)
 	u64 root = 0;
 
 	if (roots.sparse_irqs) {
-		READ(root, (void *)roots.sparse_irqs + bpf_core_field_offset(struct maple_tree, ma_root));
+		READ(root,
+		     (void *)roots.sparse_irqs + bpf_core_field_offset(struct maple_tree, ma_root));
 		return maple_slot(root, irq, slot);
 	}
 	if (roots.irq_desc_tree) {
-		READ(root, (void *)roots.irq_desc_tree + bpf_core_field_offset(struct xarray, xa_head));
+		READ(root,
+		     (void *)roots.irq_desc_tree + bpf_core_field_offset(struct xarray, xa_head));
 		return xarray_slot(root, irq, slot);
 	}
 	return -1;
@@ -80,7 +82,8 @@ static __always_inline const void *desc_mask(struct irq_desc *desc, u32 which)
 	switch (which) {
 	case RECORD_MASK_AFFINITY:
 		if (bpf_core_field_exists(i->affinity))
-			return (void *)i + bpf_core_field_offset(struct irq_common_data___inline, affinity);
+			return (void *)i +
+			       bpf_core_field_offset(struct irq_common_data___inline, affinity);
 		if (bpf_core_field_exists(p->affinity))
 			READ(mask, &p->affinity);
 		return mask;
@@ -93,7 +96,8 @@ static __always_inline const void *desc_mask(struct irq_desc *desc, u32 which)
 		return mask;
 	default:
 		if (bpf_core_field_exists(di->pending_mask))
-			return (void *)di + bpf_core_field_offset(struct irq_desc___inline, pending_mask);
+			return (void *)di +
+			       bpf_core_field_offset(struct irq_desc___inline, pending_mask);
 		if (bpf_core_field_exists(dp->pending_mask))
 			READ(mask, &dp->pending_mask);
 		return mask;

@@ -99,7 +99,8 @@ __noinline int emit_dev(struct record_dev *r, u64 device)
 	owner = BPF_CORE_READ(driver, owner);
 	if (owner)
 		bpf_probe_read_kernel_str(r->module, sizeof(r->module),
-					  (void *)owner + bpf_core_field_offset(struct module, name));
+					  (void *)owner +
+						  bpf_core_field_offset(struct module, name));
 	else
 		emit_string(r->module, BPF_CORE_READ(driver, mod_name));
 	return 0;

@@ -75,17 +75,17 @@ static __always_inline struct task_context *emit_task(void)
 int emit_header(struct record_header *h, u32 type, u32 size);
 
 /* Memory for a record of a size known at compile time, its head filled, the rest zero. */
-#define emit_reserve(record_type, bytes, zero_bytes)                                           \
-	({                                                                                     \
-		void *__r = bpf_ringbuf_reserve(&ring, (bytes), 0);                            \
-		if (__r) {                                                                     \
-			__builtin_memset(__r, 0, (zero_bytes));                                \
-			emit_header(__r, (record_type), (bytes));                              \
-			__sync_fetch_and_add(&stats.sent[(record_type)], 1);                   \
-		} else {                                                                       \
-			__sync_fetch_and_add(&stats.lost[(record_type)], 1);                   \
-		}                                                                              \
-		__r;                                                                           \
+#define emit_reserve(record_type, bytes, zero_bytes)                                               \
+	({                                                                                         \
+		void *__r = bpf_ringbuf_reserve(&ring, (bytes), 0);                                \
+		if (__r) {                                                                         \
+			__builtin_memset(__r, 0, (zero_bytes));                                    \
+			emit_header(__r, (record_type), (bytes));                                  \
+			__sync_fetch_and_add(&stats.sent[(record_type)], 1);                       \
+		} else {                                                                           \
+			__sync_fetch_and_add(&stats.lost[(record_type)], 1);                       \
+		}                                                                                  \
+		__r;                                                                               \
 	})
 
 #define emit_new(record_type, type) ((type *)emit_reserve(record_type, sizeof(type), sizeof(type)))
@@ -95,11 +95,11 @@ static __always_inline void emit_submit(void *record)
 	bpf_ringbuf_submit(record, 0);
 }
 
-#define emit_string(dst, src)                                                                  \
-	({                                                                                     \
-		const char *__s = (src);                                                       \
-		if (__s)                                                                       \
-			bpf_probe_read_kernel_str((dst), sizeof(dst), __s);                    \
+#define emit_string(dst, src)                                                                      \
+	({                                                                                         \
+		const char *__s = (src);                                                           \
+		if (__s)                                                                           \
+			bpf_probe_read_kernel_str((dst), sizeof(dst), __s);                        \
 	})
 
 /* Describes the device at @device (0: nothing to do); always 0. */

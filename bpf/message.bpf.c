@@ -57,7 +57,8 @@ int irqs_freed(u64 *ctx)
 	return 0;
 }
 
-static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct msi_msg *new, bool old_known)
+static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct msi_msg *new,
+					 bool old_known)
 {
 	struct record_message *r = emit_new(RECORD_MESSAGE, struct record_message);
 	u64 desc;
@@ -80,7 +81,8 @@ static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct m
 	r->new_message.data = BPF_CORE_READ(new, data);
 	desc = desc_of_irq(irq);
 	if (desc)
-		r->state = BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
+		r->state =
+			BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
 	emit_submit(r);
 }
 

@@ -11,7 +11,7 @@
 #define OWNER_CHILDREN_MAX 64
 #define OWNER_ANCESTORS_MAX 6
 #define OWNER_COOKIE_WORDS 6 /* no more: what lies behind a small object belongs to another */
-#define OWNER_BUS_OBJECT 64  /* a bus' own struct begins at most this far before its device */
+#define OWNER_BUS_OBJECT 64 /* a bus' own struct begins at most this far before its device */
 
 struct owner_context {
 	struct list_head *node, *head;
@@ -159,7 +159,8 @@ __noinline int owner_emit_action(u64 desc_address, u64 action_address, u32 reaso
 		r->thread = BPF_CORE_READ(thread, pid);
 	emit_string(r->name, BPF_CORE_READ(action, name));
 	owner_symbol(r->handler, sizeof(r->handler), BPF_CORE_READ(action, handler));
-	owner_symbol(r->thread_handler, sizeof(r->thread_handler), BPF_CORE_READ(action, thread_fn));
+	owner_symbol(r->thread_handler, sizeof(r->thread_handler),
+		     BPF_CORE_READ(action, thread_fn));
 	provider = BPF_CORE_READ(desc, irq_common_data.msi_desc, dev);
 	if (reason == RECORD_REASON_REQUESTED)
 		emit_dev(&r->hint, addr(owner_hint(provider)));

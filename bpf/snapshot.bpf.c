@@ -60,7 +60,8 @@ __noinline u32 revmap_count(u64 address)
 	c.base = address + bpf_core_field_offset(struct irq_domain, revmap);
 	c.size = BPF_CORE_READ(domain, revmap_size);
 	if (c.size)
-		bpf_loop((c.size + REVMAP_CHUNK - 1) / REVMAP_CHUNK & (REVMAP_MAX - 1), revmap_linear, &c, 0);
+		bpf_loop((c.size + REVMAP_CHUNK - 1) / REVMAP_CHUNK & (REVMAP_MAX - 1),
+			 revmap_linear, &c, 0);
 	c.head = addr(BPF_CORE_READ(domain, revmap_tree.xa_head));
 	if (c.head)
 		bpf_loop(REVMAP_MAX, revmap_tree, &c, 0);
@@ -71,7 +72,7 @@ struct walk_context {
 	u64 node, head;
 	u64 position, cursor; /* entries passed, entries to skip */
 	u32 limit, emitted, result;
-	u64 device;           /* owners: whose list this is */
+	u64 device; /* owners: whose list this is */
 	u64 list, list_head;
 };
 
@@ -276,9 +277,7 @@ int snapshot(struct snapshot_request *request)
 		walk_domains(&c);
 		c.cursor += c.emitted;
 		break;
-	case SNAPSHOT_VECTORS:
-		walk_irqs(&c);
-		break;
+	case SNAPSHOT_VECTORS: walk_irqs(&c); break;
 	case SNAPSHOT_OWNERS:
 		walk_owners(&c);
 		c.cursor += c.emitted;

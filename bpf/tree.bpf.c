@@ -72,7 +72,8 @@ __noinline int maple_slot(u64 root, u64 index, struct tree_slot *slot)
 			pivots = bpf_core_field_offset(struct maple_arange_64, pivot);
 			slots = bpf_core_field_offset(struct maple_arange_64, slot);
 			n_pivots = 9;
-			READ(end, (void *)node + bpf_core_field_offset(struct maple_arange_64, meta.end));
+			READ(end, (void *)node +
+					  bpf_core_field_offset(struct maple_arange_64, meta.end));
 		} else { /* maple_leaf_64, maple_range_64 */
 			pivots = bpf_core_field_offset(struct maple_range_64, pivot);
 			slots = bpf_core_field_offset(struct maple_range_64, slot);
@@ -82,7 +83,8 @@ __noinline int maple_slot(u64 root, u64 index, struct tree_slot *slot)
 			if (pivot)
 				end = 15;
 			else
-				READ(end, (void *)node + bpf_core_field_offset(struct maple_range_64, meta.end));
+				READ(end, (void *)node + bpf_core_field_offset(
+								 struct maple_range_64, meta.end));
 		}
 		if (end > n_pivots)
 			end = n_pivots;

@@ -136,7 +136,8 @@ __noinline int vector_fill(struct record_vector *r, u64 address, u32 reason, s32
  * One of the record's masks; @words (the size class) and @which are constants. A failed read leaves
  * zeros: first all of the class, then what this kernel has.
  */
-static __always_inline void vector_mask(struct record_vector *r, u64 desc, const u32 words, const u32 which)
+static __always_inline void vector_mask(struct record_vector *r, u64 desc, const u32 words,
+					const u32 which)
 {
 	void *dst = (void *)(r + 1) + which * words * 8;
 	const void *mask = desc_mask((void *)desc, which);
@@ -155,7 +156,8 @@ static __always_inline void vector_mask(struct record_vector *r, u64 desc, const
 
 static __always_inline int vector_emit_class(u64 desc, u32 reason, s32 error, const u32 words)
 {
-	struct record_vector *r = emit_reserve(RECORD_VECTOR, sizeof(*r) + RECORD_MASKS * words * 8, sizeof(*r));
+	struct record_vector *r =
+		emit_reserve(RECORD_VECTOR, sizeof(*r) + RECORD_MASKS * words * 8, sizeof(*r));
 
 	if (!r)
 		return 0;

@@ -21,14 +21,14 @@
 #include "client.h"
 #include "writer.h"
 
-#define USEC_PER_SEC	1000000U
+#define USEC_PER_SEC 1000000U
 
 struct trace {
 	const char *file;
 	char *partial;
 	int fd;
 	uint64_t size;
-	int error;	/* what stopped us from keeping a piece; 0: nothing */
+	int error; /* what stopped us from keeping a piece; 0: nothing */
 };
 
 static void trace_done(struct trace *trace)
@@ -185,8 +185,8 @@ static int print_parts(const struct options *options, json_t *snapshot)
 	int r;
 
 	json_object_foreach(snapshot, name, content)
-		json_array_append_new(parts, json_pack("{s:s, s:O}", "part", name,
-						       "content", content));
+		json_array_append_new(parts,
+				      json_pack("{s:s, s:O}", "part", name, "content", content));
 	r = writer_new(part_columns, options, &writer);
 	return r < 0 ? r : writer_list(writer, parts, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include "cxlirqd/varlink.h"
 #include "text.h"
 
-#define INTERFACE	"io.cxlirqd."
+#define INTERFACE "io.cxlirqd."
 
 static char *explain_errno(const struct options *options, int r)
 {
@@ -78,7 +78,9 @@ static char *explain_error(const char *method, const struct varlink_reply *reply
 					   NULL);
 	}
 	return asprintf(&text, "%s: %s%s%s", thing ?: method, reason, said ? ": " : "",
-			said ?: "") < 0 ? NULL : text;
+			said ?: "") < 0 ?
+		       NULL :
+		       text;
 }
 
 static int open_call(const struct options *options, const struct client_stream *stream, bool more,

@@ -21,9 +21,9 @@ int client_call(const struct options *options, const char *method, json_t *param
 
 struct client_stream {
 	const char *method;
-	json_t *parameters;	/* borrowed; NULL as above */
-	bool endless;		/* silence is no failure: --timeout is for the connect alone */
-	int interrupt_fd;	/* ends the stream when readable; -EBADF: none */
+	json_t *parameters; /* borrowed; NULL as above */
+	bool endless; /* silence is no failure: --timeout is for the connect alone */
+	int interrupt_fd; /* ends the stream when readable; -EBADF: none */
 	/* Takes one reply. > 0: enough. */
 	int (*each)(const json_t *parameters, void *userdata);
 	void *userdata;

@@ -13,7 +13,7 @@
 #include "client.h"
 #include "writer.h"
 
-#define FIELD_MAX	32
+#define FIELD_MAX 32
 
 static const struct {
 	const char *type;
@@ -40,12 +40,9 @@ static const struct {
 	text_fn text;
 	const char *member;
 } fields[] = {
-	{ "cause", text_cause, NULL },
-	{ "domain", text_domain, NULL },
-	{ "errno", text_errno, NULL },
-	{ "new_message", text_message, NULL },
-	{ "old_message", text_message, NULL },
-	{ "online", text_online, NULL },
+	{ "cause", text_cause, NULL },	       { "domain", text_domain, NULL },
+	{ "errno", text_errno, NULL },	       { "new_message", text_message, NULL },
+	{ "old_message", text_message, NULL }, { "online", text_online, NULL },
 	{ "pending", text_flag, "pending" },
 };
 
@@ -158,7 +155,10 @@ static char *text_details(const json_t *event, const char *member)
 }
 
 static const struct column event_columns[] = {
-	{ .name = "TIME", .key = "time_us", .text = text_time, .flags = COLUMN_DEFAULT,
+	{ .name = "TIME",
+	  .key = "time_us",
+	  .text = text_time,
+	  .flags = COLUMN_DEFAULT,
 	  .width = 26 },
 	{ .name = "TYPE", .key = "type", .flags = COLUMN_DEFAULT, .width = 17 },
 	{ .name = "IRQ", .key = "irq", .flags = COLUMN_DEFAULT | COLUMN_RIGHT, .width = 4 },

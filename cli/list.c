@@ -12,9 +12,9 @@
 #include "client.h"
 #include "writer.h"
 
-#define SHOWN		COLUMN_DEFAULT
-#define NUMBER		COLUMN_RIGHT
-#define SHOWN_NUMBER	(COLUMN_DEFAULT | COLUMN_RIGHT)
+#define SHOWN COLUMN_DEFAULT
+#define NUMBER COLUMN_RIGHT
+#define SHOWN_NUMBER (COLUMN_DEFAULT | COLUMN_RIGHT)
 
 static const char *color_state(const json_t *value)
 {
@@ -52,13 +52,25 @@ static const struct column device_columns[] = {
 	{ .name = "ASKED", .key = "asked", .text = text_span, .flags = SHOWN_NUMBER },
 	{ .name = "GRANTED", .key = "granted", .flags = SHOWN_NUMBER },
 	{ .name = "USED", .key = "used", .flags = SHOWN_NUMBER },
-	{ .name = "SHARED", .key = "features", .text = text_results, .member = "shared",
+	{ .name = "SHARED",
+	  .key = "features",
+	  .text = text_results,
+	  .member = "shared",
 	  .flags = SHOWN_NUMBER },
-	{ .name = "POLLED", .key = "features", .text = text_results, .member = "polled",
+	{ .name = "POLLED",
+	  .key = "features",
+	  .text = text_results,
+	  .member = "polled",
 	  .flags = SHOWN_NUMBER },
-	{ .name = "REFUSED", .key = "features", .text = text_results, .member = "refused",
+	{ .name = "REFUSED",
+	  .key = "features",
+	  .text = text_results,
+	  .member = "refused",
 	  .flags = SHOWN_NUMBER },
-	{ .name = "UNCLAIMED", .key = "features", .text = text_results, .member = "unclaimed",
+	{ .name = "UNCLAIMED",
+	  .key = "features",
+	  .text = text_results,
+	  .member = "unclaimed",
 	  .flags = NUMBER },
 	{ .name = "FEATURES", .key = "features", .member = "feature" },
 	{ .name = "MODULE", .key = "module" },
@@ -189,9 +201,9 @@ enum exit_code verb_vectors(const struct options *options, const char *argument)
 	r = writer_new(vector_columns, options, &writer);
 	if (r < 0)
 		return exit_code_of(r);
-	parameters = json_pack("{s:o*, s:o*}",
-			       "device", options->device ? json_text(options->device) : NULL,
-			       "irq", options->irq >= 0 ? json_integer(options->irq) : NULL);
+	parameters = json_pack("{s:o*, s:o*}", "device",
+			       options->device ? json_text(options->device) : NULL, "irq",
+			       options->irq >= 0 ? json_integer(options->irq) : NULL);
 	r = client_call(options, "ListVectors", parameters, "vectors", JSON_ARRAY, &vectors);
 	if (r == 0)
 		r = writer_list(writer, vectors, NULL, NULL);

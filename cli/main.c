@@ -20,18 +20,18 @@
 
 #include "verb.h"
 
-#define DEFAULT_SOCKET		"/run/cxlirqd/io.cxlirqd"
-#define DEFAULT_TIMEOUT_US	(30 * UINT64_C(1000000))
-#define SECONDS_MAX		1e9
+#define DEFAULT_SOCKET "/run/cxlirqd/io.cxlirqd"
+#define DEFAULT_TIMEOUT_US (30 * UINT64_C(1000000))
+#define SECONDS_MAX 1e9
 
 /* Options that not every verb takes. */
 enum {
-	TAKES_TREE	= 1 << 0,
-	TAKES_DEVICE	= 1 << 1,
-	TAKES_IRQ	= 1 << 2,
-	TAKES_FOLLOW	= 1 << 3,
-	TAKES_DURATION	= 1 << 4,
-	TAKES_OUTPUT	= 1 << 5,
+	TAKES_TREE = 1 << 0,
+	TAKES_DEVICE = 1 << 1,
+	TAKES_IRQ = 1 << 2,
+	TAKES_FOLLOW = 1 << 3,
+	TAKES_DURATION = 1 << 4,
+	TAKES_OUTPUT = 1 << 5,
 };
 
 static const struct verb {
@@ -41,34 +41,38 @@ static const struct verb {
 	unsigned int takes;
 	verb_fn run;
 	const char *help;
-} verbs[] = {
-	{ "status", "", 0, 0, verb_status,
-	  "How the daemon is; this is what no verb means" },
-	{ "domains", "[--tree]", 0, TAKES_TREE | TAKES_OUTPUT, verb_domains,
-	  "List the irq domains" },
-	{ "devices", "[DEVICE]", 1, TAKES_OUTPUT, verb_devices,
-	  "List devices and the vectors they asked for and got" },
-	{ "vectors", "[--device D] [--irq N]", 0, TAKES_DEVICE | TAKES_IRQ | TAKES_OUTPUT,
-	  verb_vectors, "List interrupts and who owns them" },
-	{ "events", "[--follow]", 0, TAKES_FOLLOW | TAKES_OUTPUT, verb_events,
-	  "Show what happened" },
-	{ "support", "", 0, TAKES_OUTPUT, verb_support,
-	  "Show what this kernel allows, and why not" },
-	{ "snapshot", "", 0, 0, verb_snapshot,
-	  "Read the kernel again and print all of it" },
-	{ "record", "-o FILE [--duration SECS]", 0, TAKES_OUTPUT | TAKES_DURATION, verb_record,
-	  "Write a raw trace, for a bug report" },
-	{}
+} verbs[] = { { "status", "", 0, 0, verb_status, "How the daemon is; this is what no verb means" },
+	      { "domains", "[--tree]", 0, TAKES_TREE | TAKES_OUTPUT, verb_domains,
+		"List the irq domains" },
+	      { "devices", "[DEVICE]", 1, TAKES_OUTPUT, verb_devices,
+		"List devices and the vectors they asked for and got" },
+	      { "vectors", "[--device D] [--irq N]", 0, TAKES_DEVICE | TAKES_IRQ | TAKES_OUTPUT,
+		verb_vectors, "List interrupts and who owns them" },
+	      { "events", "[--follow]", 0, TAKES_FOLLOW | TAKES_OUTPUT, verb_events,
+		"Show what happened" },
+	      { "support", "", 0, TAKES_OUTPUT, verb_support,
+		"Show what this kernel allows, and why not" },
+	      { "snapshot", "", 0, 0, verb_snapshot, "Read the kernel again and print all of it" },
+	      { "record", "-o FILE [--duration SECS]", 0, TAKES_OUTPUT | TAKES_DURATION,
+		verb_record, "Write a raw trace, for a bug report" },
+	      {} };
+
+enum {
+	OPTION_NO_PAGER = 256,
+	OPTION_COLOR,
+	OPTION_TIMEOUT,
+	OPTION_TREE,
+	OPTION_DEVICE,
+	OPTION_IRQ,
+	OPTION_FOLLOW,
+	OPTION_DURATION
 };
 
-enum { OPTION_NO_PAGER = 256, OPTION_COLOR, OPTION_TIMEOUT, OPTION_TREE, OPTION_DEVICE, OPTION_IRQ,
-       OPTION_FOLLOW, OPTION_DURATION };
-
 static const struct known_option {
-	int value;	/* the letter, too, if below 256 */
+	int value; /* the letter, too, if below 256 */
 	const char *name;
-	const char *argument;	/* NULL: takes none */
-	unsigned int takes;	/* 0: every verb takes it */
+	const char *argument; /* NULL: takes none */
+	unsigned int takes; /* 0: every verb takes it */
 	const char *help;
 } known_options[] = {
 	{ 'j', "json", NULL, 0, "Print JSON" },
@@ -89,7 +93,7 @@ static const struct known_option {
 	{}
 };
 
-#define N_OPTIONS	(sizeof(known_options) / sizeof(known_options[0]))
+#define N_OPTIONS (sizeof(known_options) / sizeof(known_options[0]))
 
 static void print_help(void)
 {
@@ -106,9 +110,8 @@ static void print_help(void)
 	puts("\nOptions:");
 	for (option = known_options; option->name; option++) {
 		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", option->value < 256 ? '-' : ' ',
-			 option->value < 256 ? option->value : ' ',
-			 option->value < 256 ? ',' : ' ', option->name,
-			 option->argument ? " " : "", option->argument ?: "");
+			 option->value < 256 ? option->value : ' ', option->value < 256 ? ',' : ' ',
+			 option->name, option->argument ? " " : "", option->argument ?: "");
 		printf("  %-34s %s\n", left, option->help);
 	}
 }
@@ -205,35 +208,17 @@ static int parse_color(const char *when, bool *ret)
 static int set_option(int value, const char *argument, struct options *options)
 {
 	switch (value) {
-	case 'j':
-		options->json = true;
-		return 0;
-	case 'n':
-		options->noheadings = true;
-		return 0;
-	case 'o':
-		options->output = argument;
-		return 0;
-	case 'S':
-		options->socket = argument;
-		return 0;
-	case OPTION_TIMEOUT:
-		return parse_seconds(argument, &options->timeout_us);
-	case OPTION_COLOR:
-		return parse_color(argument, &options->color);
-	case OPTION_TREE:
-		options->tree = true;
-		return 0;
-	case OPTION_DEVICE:
-		options->device = argument;
-		return 0;
-	case OPTION_IRQ:
-		return parse_number(argument, &options->irq);
-	case OPTION_FOLLOW:
-		options->follow = true;
-		return 0;
-	case OPTION_DURATION:
-		return parse_seconds(argument, &options->duration_us);
+	case 'j': options->json = true; return 0;
+	case 'n': options->noheadings = true; return 0;
+	case 'o': options->output = argument; return 0;
+	case 'S': options->socket = argument; return 0;
+	case OPTION_TIMEOUT: return parse_seconds(argument, &options->timeout_us);
+	case OPTION_COLOR: return parse_color(argument, &options->color);
+	case OPTION_TREE: options->tree = true; return 0;
+	case OPTION_DEVICE: options->device = argument; return 0;
+	case OPTION_IRQ: return parse_number(argument, &options->irq);
+	case OPTION_FOLLOW: options->follow = true; return 0;
+	case OPTION_DURATION: return parse_seconds(argument, &options->duration_us);
 	}
 	return 0;
 }
@@ -241,7 +226,7 @@ static int set_option(int value, const char *argument, struct options *options)
 /* What the command line asks for. */
 struct request {
 	struct options options;
-	unsigned int given;	/* TAKES_* */
+	unsigned int given; /* TAKES_* */
 	bool help;
 	bool version;
 	const struct verb *verb;

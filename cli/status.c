@@ -16,8 +16,8 @@ static const char *string_of(const json_t *object, const char *key)
 
 static const char *color_health(const json_t *value)
 {
-	return json_is_string(value) && strcmp(json_string_value(value), "healthy") == 0 ?
-		       "green" : "red";
+	return json_is_string(value) && strcmp(json_string_value(value), "healthy") == 0 ? "green" :
+											   "red";
 }
 
 static const char *color_attached(const json_t *value)
@@ -58,13 +58,11 @@ static const struct column status_fields[] = {
 	{}
 };
 
-static const struct column support_fields[] = {
-	{ .name = "Kernel", .key = "kernel" },
-	{ .name = "Machine", .key = "machine" },
-	{ .name = "Mode", .key = "mode" },
-	{ .name = "Because", .key = "reason" },
-	{}
-};
+static const struct column support_fields[] = { { .name = "Kernel", .key = "kernel" },
+						{ .name = "Machine", .key = "machine" },
+						{ .name = "Mode", .key = "mode" },
+						{ .name = "Because", .key = "reason" },
+						{} };
 
 static const struct column hook_columns[] = {
 	{ .name = "KIND", .key = "kind", .flags = COLUMN_DEFAULT },

@@ -12,12 +12,11 @@
 
 #include "cxlirqd/cleanup.h"
 
-#define USEC_PER_SEC	1000000
-#define USEC_PER_MSEC	1000
-#define ERRNO_MAX	4095	/* the kernel's own limit */
+#define USEC_PER_SEC 1000000
+#define USEC_PER_MSEC 1000
+#define ERRNO_MAX 4095 /* the kernel's own limit */
 
-__attribute__((format(printf, 1, 2)))
-static char *print(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static char *print(const char *format, ...)
 {
 	va_list arguments;
 	char *text;
@@ -61,23 +60,16 @@ char *text_plain(const json_t *value, const char *member)
 	if (!value)
 		return NULL;
 	switch (json_typeof(value)) {
-	case JSON_STRING:
-		return strdup(json_string_value(value));
-	case JSON_INTEGER:
-		return print("%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	case JSON_REAL:
-		return print("%g", json_real_value(value));
-	case JSON_TRUE:
-		return strdup("yes");
-	case JSON_FALSE:
-		return strdup("no");
-	case JSON_ARRAY:
-		return join(value, member ? "\n" : ",", text_plain, member);
+	case JSON_STRING: return strdup(json_string_value(value));
+	case JSON_INTEGER: return print("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	case JSON_REAL: return print("%g", json_real_value(value));
+	case JSON_TRUE: return strdup("yes");
+	case JSON_FALSE: return strdup("no");
+	case JSON_ARRAY: return join(value, member ? "\n" : ",", text_plain, member);
 	case JSON_OBJECT:
 		return member ? text_plain(json_object_get(value, member), NULL) :
 				json_dumps(value, JSON_COMPACT);
-	case JSON_NULL:
-		break;
+	case JSON_NULL: break;
 	}
 	return NULL;
 }

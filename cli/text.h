@@ -19,19 +19,19 @@ typedef char *(*text_fn)(const json_t *value, const char *member);
  */
 char *text_plain(const json_t *value, const char *member);
 
-char *text_lines(const json_t *value, const char *member);	/* a list, one element a line */
-char *text_size(const json_t *value, const char *member);	/* "3 entries", "1 field" */
-char *text_counts(const json_t *value, const char *member);	/* [{@member, count}]: "a 3, b 1" */
-char *text_results(const json_t *value, const char *member);	/* features with result @member */
-char *text_message(const json_t *value, const char *member);	/* "address/data" */
-char *text_target(const json_t *value, const char *member);	/* "cpu/vector" */
-char *text_span(const json_t *value, const char *member);	/* "min..max" */
-char *text_time(const json_t *value, const char *member);	/* local, with microseconds */
-char *text_duration(const json_t *value, const char *member);	/* of microseconds: "1.5 ms" */
-char *text_errno(const json_t *value, const char *member);	/* as strerror() says; 0: nothing */
-char *text_cause(const json_t *value, const char *member);	/* "kind by comm[pid] uid 0" */
-char *text_domain(const json_t *value, const char *member);	/* an id, or "name (id 3, token)" */
-char *text_online(const json_t *value, const char *member);	/* "online" or "offline" */
-char *text_flag(const json_t *value, const char *member);	/* @member, if it is true */
+char *text_lines(const json_t *value, const char *member); /* a list, one element a line */
+char *text_size(const json_t *value, const char *member); /* "3 entries", "1 field" */
+char *text_counts(const json_t *value, const char *member); /* [{@member, count}]: "a 3, b 1" */
+char *text_results(const json_t *value, const char *member); /* features with result @member */
+char *text_message(const json_t *value, const char *member); /* "address/data" */
+char *text_target(const json_t *value, const char *member); /* "cpu/vector" */
+char *text_span(const json_t *value, const char *member); /* "min..max" */
+char *text_time(const json_t *value, const char *member); /* local, with microseconds */
+char *text_duration(const json_t *value, const char *member); /* of microseconds: "1.5 ms" */
+char *text_errno(const json_t *value, const char *member); /* as strerror() says; 0: nothing */
+char *text_cause(const json_t *value, const char *member); /* "kind by comm[pid] uid 0" */
+char *text_domain(const json_t *value, const char *member); /* an id, or "name (id 3, token)" */
+char *text_online(const json_t *value, const char *member); /* "online" or "offline" */
+char *text_flag(const json_t *value, const char *member); /* @member, if it is true */
 
 #endif

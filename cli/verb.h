@@ -13,7 +13,7 @@ enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
-	EXIT_UNHEALTHY = 3,	/* done, and the answer is "not healthy" */
+	EXIT_UNHEALTHY = 3, /* done, and the answer is "not healthy" */
 };
 
 /* What the functions that verbs call return, -EINVAL being a wrong command line. */
@@ -29,15 +29,15 @@ struct options {
 	bool json;
 	bool noheadings;
 	bool color;
-	const char *output;	/* columns; for record, a file */
+	const char *output; /* columns; for record, a file */
 	const char *socket;
-	uint64_t timeout_us;	/* 0: none */
+	uint64_t timeout_us; /* 0: none */
 
 	const char *device;
-	int64_t irq;		/* -1: not given */
+	int64_t irq; /* -1: not given */
 	bool tree;
 	bool follow;
-	uint64_t duration_us;	/* 0: until a signal comes */
+	uint64_t duration_us; /* 0: until a signal comes */
 };
 
 /* Returns an exit code, having printed what there is to print. @argument NULL: not given. */

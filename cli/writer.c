@@ -11,13 +11,13 @@
 #include <libsmartcols.h>
 #include <string.h>
 
-#define COLUMNS_MAX	64
+#define COLUMNS_MAX 64
 
 struct writer {
 	const struct options *options;
-	const struct column *columns[COLUMNS_MAX];	/* shown, in this order */
+	const struct column *columns[COLUMNS_MAX]; /* shown, in this order */
 	size_t n_columns;
-	struct libscols_table *table;	/* made when the first row comes */
+	struct libscols_table *table; /* made when the first row comes */
 };
 
 DEFINE_CLEANUP(struct libscols_table *, scols_unref_table);
@@ -273,8 +273,7 @@ static int list_json(const struct writer *writer, const json_t *rows)
 	return writer_json(list);
 }
 
-static int list_table(struct writer *writer, const json_t *rows, const char *id,
-		      const char *parent)
+static int list_table(struct writer *writer, const json_t *rows, const char *id, const char *parent)
 {
 	size_t i;
 	int r;

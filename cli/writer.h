@@ -17,19 +17,19 @@
 #include "verb.h"
 
 enum column_flags {
-	COLUMN_DEFAULT	= 1 << 0,	/* shown without -o */
-	COLUMN_RIGHT	= 1 << 1,
-	COLUMN_TREE	= 1 << 2,	/* carries the tree, if there is one */
+	COLUMN_DEFAULT = 1 << 0, /* shown without -o */
+	COLUMN_RIGHT = 1 << 1,
+	COLUMN_TREE = 1 << 2, /* carries the tree, if there is one */
 };
 
 struct column {
-	const char *name;	/* the heading, and what -o calls it */
-	const char *key;	/* the field of a row; NULL: the row itself */
-	text_fn text;		/* NULL: text_plain */
-	const char *member;	/* for @text */
+	const char *name; /* the heading, and what -o calls it */
+	const char *key; /* the field of a row; NULL: the row itself */
+	text_fn text; /* NULL: text_plain */
+	const char *member; /* for @text */
 	unsigned int flags;
-	int width;		/* at least; for rows that are printed one by one */
-	const char *(*color)(const json_t *value);	/* "red", NULL: none; NULL: never */
+	int width; /* at least; for rows that are printed one by one */
+	const char *(*color)(const json_t *value); /* "red", NULL: none; NULL: never */
 };
 
 struct writer;

@@ -227,25 +227,59 @@ void action_walk_end(struct model *model, struct vector *vector, const struct re
 	}
 }
 
-/* Where tracing is refused: names only, so which device each belongs to is not known. */
+/* A handler of this name that a hook told, and no name before stood for */
+static struct action *action_unmatched(const struct model *model, const struct vector *vector,
+				       const char *name)
+{
+	struct action *action;
+
+	for (action = vector->actions; action; action = action->next)
+		if (action->key && action->walk != model->walk && !strcmp(action->name, name))
+			return action;
+	return NULL;
+}
+
+/* Handlers that only sysfs told of go, the others wait for their name. */
+static void actions_unname(struct model *model, struct vector *vector)
+{
+	struct action *action = vector->actions, *next;
+
+	for (; action; action = next) {
+		next = action->next;
+		action->walk = model->walk - 1;
+		if (!action->key)
+			action_unlink(model, vector, action);
+	}
+}
+
+/*
+ * Where the walk is refused: names only, so which device each belongs to is not known, unless a
+ * hook has told of the handler.
+ */
 void action_from_names(struct model *model, struct vector *vector, const char *names)
 {
-	actions_free(model, vector);
+	struct action *action;
+
+	actions_unname(model, vector);
 	while (*names) {
 		size_t length = strcspn(names, ",");
-		struct action *action = action_add(model, vector);
+		char name[sizeof(action->name)] = "";
 
-		if (!action)
-			return;
-		if (length >= sizeof(action->name))
-			memcpy(action->name, names, sizeof(action->name) - 1);
-		else
-			memcpy(action->name, names, length);
-		action->cookie = vector->n_actions;
-		names += length;
-		if (*names == ',')
-			names++;
+		memcpy(name, names, length < sizeof(name) ? length : sizeof(name) - 1);
+		names += length + (names[length] == ',');
+		action = action_unmatched(model, vector, name);
+		if (!action) {
+			action = action_add(model, vector);
+			if (!action)
+				break;
+			memcpy(action->name, name, sizeof(action->name));
+			action->cookie = vector->n_actions;
+		}
+		action->walk = model->walk;
 	}
+	/* the hooks tell when they are freed */
+	for (action = vector->actions; action; action = action->next)
+		action->walk = model->walk;
 }
 
 const char *vector_relation(const struct model *model, const struct vector *vector,

@@ -33,8 +33,9 @@ static void sysfs_vectors_drop(struct model *model, const char *device)
 {
 	struct sysfs_vector *entry, *next;
 
-	HASH_ITER(hh, model->sysfs_vectors, entry, next)
+	HASH_ITER(hh, model->sysfs_vectors, entry, next) {
 		sysfs_vector_drop(model, entry, device);
+	}
 }
 
 void sysfs_vectors_free(struct model *model)

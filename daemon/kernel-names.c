@@ -113,14 +113,16 @@ static int read_enumerators(struct kernel_names *names, const struct btf_type *t
 	const struct btf_enum *values = btf_enum(type);
 	struct enumerator *grown;
 
-	grown = reallocarray(names->enumerators, names->n_enumerators + btf_vlen(type), sizeof(*grown));
+	grown = reallocarray(names->enumerators, names->n_enumerators + btf_vlen(type),
+			     sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	names->enumerators = grown;
 	for (uint16_t i = 0; i < btf_vlen(type); i++) {
 		struct enumerator *e = &names->enumerators[names->n_enumerators];
 
-		if (!shorten(btf__name_by_offset(names->btf, values[i].name_off), prefix, e->name, sizeof(e->name)))
+		if (!shorten(btf__name_by_offset(names->btf, values[i].name_off), prefix, e->name,
+			     sizeof(e->name)))
 			continue;
 		e->kind = kind;
 		e->value = (uint32_t)values[i].val;
@@ -137,7 +139,8 @@ static const struct btf_type *type_with_enumerator(const struct btf *btf, const 
 
 		if (!btf_is_enum(type) || !btf_vlen(type))
 			continue;
-		if (!strncmp(btf__name_by_offset(btf, btf_enum(type)[0].name_off), prefix, strlen(prefix)))
+		if (!strncmp(btf__name_by_offset(btf, btf_enum(type)[0].name_off), prefix,
+			     strlen(prefix)))
 			return type;
 	}
 	return NULL;
@@ -227,5 +230,6 @@ bool kernel_names_tracepoint(const struct kernel_names *names, const char *trace
 void kernel_names_enumerate(const struct kernel_names *names, kernel_names_fn fn, void *userdata)
 {
 	for (size_t i = 0; i < names->n_enumerators; i++)
-		fn(names->enumerators[i].kind, names->enumerators[i].value, names->enumerators[i].name, userdata);
+		fn(names->enumerators[i].kind, names->enumerators[i].value,
+		   names->enumerators[i].name, userdata);
 }

@@ -40,11 +40,16 @@ static int parse(int argc, char *argv[], struct arguments *a)
 {
 	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS };
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },   { "check-config", no_argument, NULL, CHECK },
-		{ "once", no_argument, NULL, ONCE },          { "record", required_argument, NULL, RECORD },
-		{ "replay", required_argument, NULL, REPLAY }, { "support", no_argument, NULL, SUPPORT },
-		{ "keys", no_argument, NULL, KEYS },          { "socket", required_argument, NULL, 'S' },
-		{ "help", no_argument, NULL, 'h' },           { "version", no_argument, NULL, 'V' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, CHECK },
+		{ "once", no_argument, NULL, ONCE },
+		{ "record", required_argument, NULL, RECORD },
+		{ "replay", required_argument, NULL, REPLAY },
+		{ "support", no_argument, NULL, SUPPORT },
+		{ "keys", no_argument, NULL, KEYS },
+		{ "socket", required_argument, NULL, 'S' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{},
 	};
 

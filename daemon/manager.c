@@ -123,7 +123,8 @@ static void manager_drain(void *userdata)
 	sink_varlink_batch_end(m->varlink);
 }
 
-static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool complete, uint64_t duration_ns)
+static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool complete,
+				  uint64_t duration_ns)
 {
 	struct record_snapshot r = { .header = { .type = RECORD_SNAPSHOT,
 						 .version = RECORD_VERSION,
@@ -246,15 +247,16 @@ static int manager_replay(struct manager *m)
 
 	if (r < 0) {
 		log_error("%s: %s at byte %llu", m->replay,
-			  r == -ENODATA ? "the file ends inside a record" :
-			  r == -EBADMSG ? "not a record file, or damaged" :
-			  r == -EPROTONOSUPPORT ? "written by another version" : strerror(-r),
+			  r == -ENODATA		? "the file ends inside a record" :
+			  r == -EBADMSG		? "not a record file, or damaged" :
+			  r == -EPROTONOSUPPORT ? "written by another version" :
+						  strerror(-r),
 			  (unsigned long long)offset);
 		return r;
 	}
 	if (unknown)
-		log_warning("%s: %llu records of types that this version does not know, ignoring", m->replay,
-			    (unsigned long long)unknown);
+		log_warning("%s: %llu records of types that this version does not know, ignoring",
+			    m->replay, (unsigned long long)unknown);
 	return 0;
 }
 
@@ -279,9 +281,10 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 	for (enum table table = 0; table < TABLE_MAX; table++)
 		n_refused += t->refused[table];
 	if (base && base->reason[0])
-		json_array_append_new(reasons, json_sprintf("BPF tracing is off: %s", base->reason));
-	add_reason(reasons, t->hooks_missing, "%llu hooks or features are missing (cxlirqctl support)",
-		   t->hooks_missing);
+		json_array_append_new(reasons,
+				      json_sprintf("BPF tracing is off: %s", base->reason));
+	add_reason(reasons, t->hooks_missing,
+		   "%llu hooks or features are missing (cxlirqctl support)", t->hooks_missing);
 	add_reason(reasons, n_lost, "%llu records were lost", n_lost);
 	add_reason(reasons, m->bad_records, "%llu records made no sense", m->bad_records);
 	add_reason(reasons, n_refused, "%llu entries were refused by a limit", n_refused);
@@ -305,25 +308,21 @@ static json_t *manager_status(void *userdata)
 	reasons = manager_reasons(m, &t);
 	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
 		events += t.changes[type];
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:I, s:o}",
-			 "version", CXLIRQD_VERSION,
-			 "kernel", base ? base->release : "",
-			 "mode", m->replay ? "replay" :
-				 base && base->mode == RECORD_MODE_TRACING ? "tracing" : "sysfs",
-			 "health", json_array_size(reasons) ? "degraded" : "healthy",
-			 "reasons", reasons,
-			 "started_us", (json_int_t)m->started_us,
-			 "hooks_attached", (json_int_t)t.hooks_attached,
-			 "hooks_total", (json_int_t)(t.hooks_attached + t.hooks_missing),
-			 "domains", (json_int_t)t.domains,
-			 "vectors", (json_int_t)t.vectors,
-			 "devices", (json_int_t)t.devices,
-			 "records", (json_int_t)t.records,
-			 "lost", model_lost_to_json(m->model),
-			 "snapshots", (json_int_t)t.snapshots,
-			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000),
-			 "corrections", model_corrections_to_json(m->model),
-			 "events", (json_int_t)events,
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
+			 "s:I, s:o, s:I, s:o}",
+			 "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
+			 m->replay				   ? "replay" :
+			 base && base->mode == RECORD_MODE_TRACING ? "tracing" :
+								     "sysfs",
+			 "health", json_array_size(reasons) ? "degraded" : "healthy", "reasons",
+			 reasons, "started_us", (json_int_t)m->started_us, "hooks_attached",
+			 (json_int_t)t.hooks_attached, "hooks_total",
+			 (json_int_t)(t.hooks_attached + t.hooks_missing), "domains",
+			 (json_int_t)t.domains, "vectors", (json_int_t)t.vectors, "devices",
+			 (json_int_t)t.devices, "records", (json_int_t)t.records, "lost",
+			 model_lost_to_json(m->model), "snapshots", (json_int_t)t.snapshots,
+			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
+			 model_corrections_to_json(m->model), "events", (json_int_t)events,
 			 "refused", model_refused_to_json(m->model));
 }
 
@@ -343,16 +342,19 @@ int manager_print_support(struct manager *m, FILE *out)
 	size_t i;
 
 	model_totals(m->model, &totals);
-	fprintf(out, "kernel %s %s, mode %s\n", json_string_value(json_object_get(support, "kernel")),
+	fprintf(out, "kernel %s %s, mode %s\n",
+		json_string_value(json_object_get(support, "kernel")),
 		json_string_value(json_object_get(support, "machine")),
 		json_string_value(json_object_get(support, "mode")));
 	json_array_foreach(json_object_get(support, "hooks"), i, hook)
-		fprintf(out, "%-3s %s%s%s\n", json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
+		fprintf(out, "%-3s %s%s%s\n",
+			json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
 			json_string_value(json_object_get(hook, "hook")),
 			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
 			json_string_value(json_object_get(hook, "reason")) ?: "");
 	json_array_foreach(json_object_get(support, "features"), i, hook)
-		fprintf(out, "%-3s %s%s%s\n", json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
+		fprintf(out, "%-3s %s%s%s\n",
+			json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
 			json_string_value(json_object_get(hook, "hook")),
 			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
 			json_string_value(json_object_get(hook, "reason")) ?: "");
@@ -439,7 +441,8 @@ static int manager_new_sources(struct manager *m)
 	return topology_new("/", manager_feed_topology, m, &m->topology);
 }
 
-int manager_new(const struct config *config, const char *replay, const char *record, struct manager **ret)
+int manager_new(const struct config *config, const char *replay, const char *record,
+		struct manager **ret)
 {
 	struct model_limits limits = MODEL_LIMITS_DEFAULT;
 	struct manager *m = calloc(1, sizeof(*m));
@@ -503,15 +506,17 @@ static int manager_attach_sources(struct manager *m)
 	int r;
 
 	if (m->ring) {
-		r = sd_event_add_io(m->event, &m->ring_source, ring_fd(m->ring), EPOLLIN, on_ring, m);
+		r = sd_event_add_io(m->event, &m->ring_source, ring_fd(m->ring), EPOLLIN, on_ring,
+				    m);
 		if (r < 0)
 			return r;
 	}
 	if (!m->replay) {
 		r = topology_attach(m->topology, m->event, NULL);
 		if (r < 0)
-			log_warning("no uevents, new devices are seen at the next snapshot only: %s",
-				    strerror(-r));
+			log_warning(
+				"no uevents, new devices are seen at the next snapshot only: %s",
+				strerror(-r));
 	}
 	r = sd_event_add_time(m->event, &m->timer, CLOCK_MONOTONIC, 0, 10000000, on_timer, m);
 	if (r < 0)

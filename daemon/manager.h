@@ -14,7 +14,8 @@ struct manager;
  * Sources: this kernel, or with @replay a record file. @record (may be NULL): a file that gets
  * every record. @config is borrowed and outlives the manager. Negative errno; the reason was logged.
  */
-int manager_new(const struct config *config, const char *replay, const char *record, struct manager **ret);
+int manager_new(const struct config *config, const char *replay, const char *record,
+		struct manager **ret);
 struct manager *manager_free(struct manager *manager);
 
 /* Reads everything once. */

@@ -58,8 +58,9 @@ int privilege_drop(void)
 	for (int i = 0; i < N_KEPT; i++) {
 		if (cap_get_flag(before, kept[i], CAP_PERMITTED, &set) < 0)
 			return -errno;
-		if (set == CAP_SET && (cap_set_flag(after, CAP_PERMITTED, 1, &kept[i], CAP_SET) < 0 ||
-				       cap_set_flag(after, CAP_EFFECTIVE, 1, &kept[i], CAP_SET) < 0))
+		if (set == CAP_SET &&
+		    (cap_set_flag(after, CAP_PERMITTED, 1, &kept[i], CAP_SET) < 0 ||
+		     cap_set_flag(after, CAP_EFFECTIVE, 1, &kept[i], CAP_SET) < 0))
 			return -errno;
 	}
 	/* not even a set-uid program may bring back what is dropped here */

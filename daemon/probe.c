@@ -32,7 +32,7 @@
 /* Hooks that a kernel may do without: because another one serves, or there is nothing to see. */
 static const struct {
 	const char *program;
-	const char *instead;    /* program that makes this one superfluous */
+	const char *instead; /* program that makes this one superfluous */
 	const char *not_needed; /* why its function's absence costs nothing */
 } exceptions[] = {
 	{ "domain_instantiated", "domain_published", NULL },
@@ -48,7 +48,7 @@ struct hook_state {
 	struct bpf_program *program;
 	struct bpf_link *link;
 	char reason[128]; /* "" while attached */
-	bool absent;      /* its function is not there */
+	bool absent; /* its function is not there */
 };
 
 struct probe {
@@ -78,7 +78,8 @@ static int on_libbpf_message(enum libbpf_print_level level, const char *format, 
 	name = strstr(text, "prog '");
 	if (name && strstr(name, "': failed to load")) {
 		name += strlen("prog '");
-		snprintf(refused_program, sizeof(refused_program), "%.*s", (int)strcspn(name, "'"), name);
+		snprintf(refused_program, sizeof(refused_program), "%.*s", (int)strcspn(name, "'"),
+			 name);
 	}
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		log_debug("%s", line);
@@ -118,8 +119,9 @@ static void find_targets(struct probe *probe)
 			continue;
 		hook = &probe->hooks[probe->n_hooks++];
 		hook->program = program;
-		if (is_tracepoint(program) ? !kernel_names_tracepoint(probe->names, target_of(program)) :
-					     !kernel_names_function(probe->names, target_of(program))) {
+		if (is_tracepoint(program) ?
+			    !kernel_names_tracepoint(probe->names, target_of(program)) :
+			    !kernel_names_function(probe->names, target_of(program))) {
 			hook->absent = true;
 			snprintf(hook->reason, sizeof(hook->reason), "no such %s in this kernel",
 				 is_tracepoint(program) ? "tracepoint" : "function");
@@ -132,8 +134,8 @@ static void apply_exceptions(struct probe *probe)
 {
 	for (size_t i = 0; i < sizeof(exceptions) / sizeof(*exceptions); i++) {
 		struct hook_state *hook = hook_by_name(probe, exceptions[i].program);
-		struct hook_state *other = exceptions[i].instead ?
-						   hook_by_name(probe, exceptions[i].instead) : NULL;
+		struct hook_state *other =
+			exceptions[i].instead ? hook_by_name(probe, exceptions[i].instead) : NULL;
 
 		if (!hook || !hook->absent)
 			continue;
@@ -142,7 +144,8 @@ static void apply_exceptions(struct probe *probe)
 				 bpf_program__section_name(other->program) +
 					 (*bpf_program__section_name(other->program) == '?'));
 		else if (exceptions[i].not_needed)
-			snprintf(hook->reason, sizeof(hook->reason), "not needed: %s", exceptions[i].not_needed);
+			snprintf(hook->reason, sizeof(hook->reason), "not needed: %s",
+				 exceptions[i].not_needed);
 	}
 }
 
@@ -172,12 +175,16 @@ static int open_skeleton(struct probe *probe, size_t ring_size)
 /* Opens anew with the programs that are still wanted, since an object loads only once. */
 static int load_attempt(struct probe *probe, size_t ring_size)
 {
-	struct { char name[64], reason[128]; bool absent; } old[PROGRAMS_MAX];
+	struct {
+		char name[64], reason[128];
+		bool absent;
+	} old[PROGRAMS_MAX];
 	size_t n_old = probe->n_hooks;
 	int r;
 
 	for (size_t i = 0; i < n_old; i++) {
-		snprintf(old[i].name, sizeof(old[i].name), "%s", bpf_program__name(probe->hooks[i].program));
+		snprintf(old[i].name, sizeof(old[i].name), "%s",
+			 bpf_program__name(probe->hooks[i].program));
 		memcpy(old[i].reason, probe->hooks[i].reason, sizeof(old[i].reason));
 		old[i].absent = probe->hooks[i].absent;
 	}
@@ -214,7 +221,8 @@ static int load(struct probe *probe, size_t ring_size)
 		hook = refused_program[0] ? hook_by_name(probe, refused_program) : NULL;
 		if (r == -EPERM || !hook)
 			return r;
-		snprintf(hook->reason, sizeof(hook->reason), "the kernel refused the program: %s", strerror(-r));
+		snprintf(hook->reason, sizeof(hook->reason), "the kernel refused the program: %s",
+			 strerror(-r));
 		log_warning("%s: %s", bpf_program__section_name(hook->program), hook->reason);
 	}
 	return r;
@@ -223,7 +231,8 @@ static int load(struct probe *probe, size_t ring_size)
 static int find_roots(struct probe *probe)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options);
-	int r = bpf_prog_test_run_opts(bpf_program__fd(probe->skeleton->progs.find_roots), &options);
+	int r = bpf_prog_test_run_opts(bpf_program__fd(probe->skeleton->progs.find_roots),
+				       &options);
 
 	return r < 0 ? -errno : 0;
 }
@@ -239,7 +248,8 @@ static void attach(struct probe *probe)
 			continue;
 		hook->link = bpf_program__attach(hook->program);
 		if (!hook->link)
-			snprintf(hook->reason, sizeof(hook->reason), "cannot attach: %s", strerror(errno));
+			snprintf(hook->reason, sizeof(hook->reason), "cannot attach: %s",
+				 strerror(errno));
 		else
 			n++;
 	}
@@ -252,7 +262,8 @@ static void refuse(struct probe *probe, const char *what, int error)
 	log_warning("BPF tracing is off, serving what sysfs tells: %s", probe->reason);
 	for (size_t i = 0; i < probe->n_hooks; i++)
 		if (!probe->hooks[i].reason[0])
-			snprintf(probe->hooks[i].reason, sizeof(probe->hooks[i].reason), "%s", probe->reason);
+			snprintf(probe->hooks[i].reason, sizeof(probe->hooks[i].reason), "%s",
+				 probe->reason);
 }
 
 /* The functions that the programs name are looked up in one pass over the symbol table. */
@@ -379,7 +390,8 @@ struct description {
 	void *userdata;
 };
 
-static void head(const struct description *d, struct record_header *header, uint16_t type, uint32_t size)
+static void head(const struct description *d, struct record_header *header, uint16_t type,
+		 uint32_t size)
 {
 	header->type = type;
 	header->version = RECORD_VERSION;
@@ -387,8 +399,8 @@ static void head(const struct description *d, struct record_header *header, uint
 	header->time_ns = d->now_ns;
 }
 
-static void describe_hook(const struct description *d, uint32_t kind, const char *name, bool attached,
-			  bool needed, const char *reason)
+static void describe_hook(const struct description *d, uint32_t kind, const char *name,
+			  bool attached, bool needed, const char *reason)
 {
 	struct record_hook r = { .kind = kind, .attached = attached, .needed = needed };
 
@@ -416,15 +428,18 @@ static bool is_fine_without(const char *reason)
 static void describe_features(const struct probe *probe, const struct description *d)
 {
 	const struct roots *roots = probe->tracing ? &probe->skeleton->bss->roots : NULL;
-	const char *why = probe->tracing ? "the kernel does not tell its symbols (kptr_restrict, KALLSYMS_ALL)" :
-					   probe->reason;
+	const char *why =
+		probe->tracing ?
+			"the kernel does not tell its symbols (kptr_restrict, KALLSYMS_ALL)" :
+			probe->reason;
 	const struct {
 		const char *name;
 		bool there;
 	} features[] = {
 		{ "snapshot of irq_domains", roots && roots->irq_domain_list },
 		{ "snapshot of interrupts", roots && (roots->sparse_irqs || roots->irq_desc_tree) },
-		{ "snapshot of managed requests", roots && roots->devices_kset && roots->devm_irq_release },
+		{ "snapshot of managed requests",
+		  roots && roots->devices_kset && roots->devm_irq_release },
 		{ "per-CPU interrupt counts", roots && roots->per_cpu_offset },
 	};
 
@@ -438,7 +453,8 @@ void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime
 {
 	struct description d = { .now_ns = now_ns, .emit = emit, .userdata = userdata };
 	struct record_base base = { .realtime_offset_ns = realtime_offset_ns,
-				    .mode = probe->tracing ? RECORD_MODE_TRACING : RECORD_MODE_SYSFS,
+				    .mode = probe->tracing ? RECORD_MODE_TRACING :
+							     RECORD_MODE_SYSFS,
 				    .n_cpus = probe->cpus.possible };
 
 	head(&d, &base.header, RECORD_BASE, sizeof(base));
@@ -452,8 +468,8 @@ void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime
 		const struct hook_state *hook = &probe->hooks[i];
 		const char *section = bpf_program__section_name(hook->program);
 
-		describe_hook(&d, RECORD_HOOK_PROGRAM, *section == '?' ? section + 1 : section, hook->link,
-			      !is_fine_without(hook->reason), hook->reason);
+		describe_hook(&d, RECORD_HOOK_PROGRAM, *section == '?' ? section + 1 : section,
+			      hook->link, !is_fine_without(hook->reason), hook->reason);
 	}
 	describe_features(probe, &d);
 }

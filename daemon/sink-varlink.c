@@ -85,7 +85,8 @@ static int fail(struct varlink_call *call, const char *error, json_t *parameters
 }
 
 /* Why a list may be empty, or null */
-static json_t *reason_if_empty(const struct sink_varlink *sink, const json_t *array, const char *otherwise)
+static json_t *reason_if_empty(const struct sink_varlink *sink, const json_t *array,
+			       const char *otherwise)
 {
 	const struct record_base *base = model_base(sink->source.model);
 
@@ -101,7 +102,8 @@ static int get_status(struct varlink_call *call, json_t *parameters, void *userd
 	struct sink_varlink *sink = userdata;
 
 	(void)parameters;
-	return reply(call, json_pack("{s:o}", "status", sink->source.status(sink->source.userdata)));
+	return reply(call,
+		     json_pack("{s:o}", "status", sink->source.status(sink->source.userdata)));
 }
 
 static int list_domains(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -113,7 +115,9 @@ static int list_domains(struct varlink_call *call, json_t *parameters, void *use
 	sink->source.refresh(sink->source.userdata);
 	domains = model_domains_to_json(sink->source.model);
 	return reply(call, json_pack("{s:o, s:o}", "domains", domains, "reason",
-				     reason_if_empty(sink, domains, "no irq_domain was found (\"cxlirqctl support\" tells what is missing)")));
+				     reason_if_empty(sink, domains,
+						     "no irq_domain was found (\"cxlirqctl "
+						     "support\" tells what is missing)")));
 }
 
 static int list_devices(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -133,12 +137,14 @@ static int list_devices(struct varlink_call *call, json_t *parameters, void *use
 		json_decref(devices);
 		if (!json_array_size(only)) {
 			json_decref(only);
-			return fail(call, "io.cxlirqd.NoSuchDevice", json_pack("{s:s}", "device", name));
+			return fail(call, "io.cxlirqd.NoSuchDevice",
+				    json_pack("{s:s}", "device", name));
 		}
 		devices = only;
 	}
 	return reply(call, json_pack("{s:o, s:o}", "devices", devices, "reason",
-				     reason_if_empty(sink, devices, "no PCI function and no vector was found")));
+				     reason_if_empty(sink, devices,
+						     "no PCI function and no vector was found")));
 }
 
 static int list_vectors(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -160,9 +166,10 @@ static int list_vectors(struct varlink_call *call, json_t *parameters, void *use
 		return fail(call, "io.cxlirqd.NoSuchDevice", json_pack("{s:s}", "device", device));
 	vectors = model_vectors_to_json(sink->source.model, device, has_irq ? &irq : NULL);
 	return reply(call, json_pack("{s:o, s:o}", "vectors", vectors, "reason",
-				     reason_if_empty(sink, vectors, device ?
-						"this device has no vector and no handler (no driver bound?)" :
-						"no interrupt was found")));
+				     reason_if_empty(sink, vectors,
+						     device ? "this device has no vector and no "
+							      "handler (no driver bound?)" :
+							      "no interrupt was found")));
 }
 
 static int monitor(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -191,7 +198,8 @@ static int get_support(struct varlink_call *call, json_t *parameters, void *user
 	struct sink_varlink *sink = userdata;
 
 	(void)parameters;
-	return reply(call, json_pack("{s:o}", "support", model_support_to_json(sink->source.model)));
+	return reply(call,
+		     json_pack("{s:o}", "support", model_support_to_json(sink->source.model)));
 }
 
 static int snapshot(struct varlink_call *call, json_t *parameters, void *userdata)

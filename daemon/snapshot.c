@@ -11,8 +11,8 @@
 
 #include <cxlirqd/program.h>
 
-#define PIECE 256    /* records; a piece of the largest fits into half of the smallest ring */
-#define ATTEMPTS 5   /* a part that breaks off */
+#define PIECE 256 /* records; a piece of the largest fits into half of the smallest ring */
+#define ATTEMPTS 5 /* a part that breaks off */
 #define PIECES_MAX 65536
 
 static int run_piece(int program_fd, struct snapshot_request *request)
@@ -22,8 +22,8 @@ static int run_piece(int program_fd, struct snapshot_request *request)
 	return bpf_prog_test_run_opts(program_fd, &options) < 0 ? -errno : 0;
 }
 
-static int run_part(int program_fd, enum snapshot_part part, void (*drain)(void *userdata), void *userdata,
-		    enum snapshot_result *ret_result)
+static int run_part(int program_fd, enum snapshot_part part, void (*drain)(void *userdata),
+		    void *userdata, enum snapshot_result *ret_result)
 {
 	struct snapshot_request request = { .part = part, .limit = PIECE };
 	unsigned int stuck = 0;

@@ -51,7 +51,7 @@ int trace_read(const char *path,
 	unsigned char header[TRACE_HEADER_SIZE], found[TRACE_HEADER_SIZE];
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	uint64_t unknown = 0, offset = TRACE_HEADER_SIZE;
-	size_t size;
+	size_t size = 0;
 	int r;
 
 	if (!file)

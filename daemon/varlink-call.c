@@ -20,7 +20,7 @@ struct varlink_call {
 	void *userdata;
 };
 
-#define SERVICE_INTERFACE	"org.varlink.service"
+#define SERVICE_INTERFACE "org.varlink.service"
 
 static const char service_description[] =
 	"# What every varlink service can tell of itself.\n"
@@ -57,15 +57,13 @@ static int get_info(struct varlink_call *call, json_t *parameters, void *userdat
 	json_auto_t *info = NULL;
 
 	(void)parameters;
-	info = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", service->vendor,
-			 "product", service->product, "version", service->version,
-			 "url", service->url, "interfaces", SERVICE_INTERFACE,
-			 service->interface);
+	info = json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", service->vendor, "product",
+			 service->product, "version", service->version, "url", service->url,
+			 "interfaces", SERVICE_INTERFACE, service->interface);
 	return varlink_call_reply(call, info);
 }
 
-static int get_interface_description(struct varlink_call *call, json_t *parameters,
-				     void *userdata)
+static int get_interface_description(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	const char *name = json_string_value(json_object_get(parameters, "interface"));
 	const struct varlink_service *service = userdata;
@@ -84,7 +82,8 @@ static int get_interface_description(struct varlink_call *call, json_t *paramete
 
 static const struct varlink_method service_methods[] = {
 	{ .name = "GetInfo", .callback = get_info },
-	{ .name = "GetInterfaceDescription", .callback = get_interface_description,
+	{ .name = "GetInterfaceDescription",
+	  .callback = get_interface_description,
 	  .parameters = (const struct varlink_parameter[]){ { "interface", VARLINK_STRING, false },
 							    {} } },
 	{}
@@ -95,18 +94,12 @@ static bool fits(const json_t *value, const struct varlink_parameter *parameter)
 	if (!value || json_is_null(value))
 		return parameter->nullable;
 	switch (parameter->type) {
-	case VARLINK_BOOL:
-		return json_is_boolean(value);
-	case VARLINK_INT:
-		return json_is_integer(value);
-	case VARLINK_FLOAT:
-		return json_is_number(value);
-	case VARLINK_STRING:
-		return json_is_string(value);
-	case VARLINK_ARRAY:
-		return json_is_array(value);
-	case VARLINK_OBJECT:
-		return json_is_object(value);
+	case VARLINK_BOOL: return json_is_boolean(value);
+	case VARLINK_INT: return json_is_integer(value);
+	case VARLINK_FLOAT: return json_is_number(value);
+	case VARLINK_STRING: return json_is_string(value);
+	case VARLINK_ARRAY: return json_is_array(value);
+	case VARLINK_OBJECT: return json_is_object(value);
 	}
 	return false;
 }
@@ -200,8 +193,8 @@ int varlink_call_start(struct varlink_peer *peer, json_t *message)
 	int more = 0, oneway = 0;
 	const char *name;
 
-	if (json_unpack(message, "{s:s, s?b, s?b, s?O}", "method", &name, "more", &more,
-			"oneway", &oneway, "parameters", &parameters) < 0 ||
+	if (json_unpack(message, "{s:s, s?b, s?b, s?O}", "method", &name, "more", &more, "oneway",
+			&oneway, "parameters", &parameters) < 0 ||
 	    (more && oneway))
 		return -EBADMSG;
 	if (!parameters || json_is_null(parameters)) {

@@ -13,8 +13,8 @@
 #include "varlink-wire.h"
 #include "cxlirqd/varlink.h"
 
-#define USEC_PER_SEC	1000000U
-#define NSEC_PER_USEC	1000U
+#define USEC_PER_SEC 1000000U
+#define NSEC_PER_USEC 1000U
 
 struct varlink_client {
 	struct varlink_wire wire;
@@ -103,17 +103,14 @@ static int client_wait(struct varlink_client *client, short events, uint64_t dea
 		limit = &timeout;
 	}
 	switch (ppoll(fds, 2, limit, NULL)) {
-	case -1:
-		return errno == EINTR ? 0 : -errno;
-	case 0:
-		return -ETIMEDOUT;
-	default:
-		return fds[1].revents ? -EINTR : 0;
+	case -1: return errno == EINTR ? 0 : -errno;
+	case 0: return -ETIMEDOUT;
+	default: return fds[1].revents ? -EINTR : 0;
 	}
 }
 
-int varlink_client_send(struct varlink_client *client, const char *method,
-			json_t *parameters, bool more)
+int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters,
+			bool more)
 {
 	json_auto_t *message = json_pack("{s:s}", "method", method);
 	uint64_t deadline = client_deadline(client);
@@ -176,8 +173,8 @@ int varlink_client_receive(struct varlink_client *client, struct varlink_reply *
 	}
 }
 
-int varlink_client_call(struct varlink_client *client, const char *method,
-			json_t *parameters, struct varlink_reply *ret)
+int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
+			struct varlink_reply *ret)
 {
 	int r = varlink_client_send(client, method, parameters, false);
 

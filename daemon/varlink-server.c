@@ -22,8 +22,8 @@
 #include <systemd/sd-daemon.h>
 
 /* Also keeps accept() from spinning when it fails for want of file descriptors. */
-#define ACCEPT_INTERVAL_US	100000
-#define ACCEPT_BURST		100
+#define ACCEPT_INTERVAL_US 100000
+#define ACCEPT_BURST 100
 
 static bool peer_idle(struct varlink_peer *peer)
 {
@@ -120,7 +120,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	if (r >= 0 && peer_idle(peer) && !varlink_wire_has_message(&peer->wire))
 		r = varlink_wire_read(&peer->wire);
 	else if (r >= 0 && peer->call && (revents & (EPOLLHUP | EPOLLERR)))
-		r = -ECONNRESET;	/* nobody is left to answer to */
+		r = -ECONNRESET; /* nobody is left to answer to */
 	if (r < 0)
 		peer->closing = true;
 	varlink_peer_update(peer);
@@ -235,8 +235,7 @@ static int remove_stale(const struct sockaddr_un *address)
 	if (fd < 0)
 		return -errno;
 	/* A full backlog (EAGAIN) is somebody, too. */
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-	    errno == EAGAIN)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
 		return -EADDRINUSE;
 	if (errno != ECONNREFUSED)
 		return -errno;

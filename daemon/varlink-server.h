@@ -13,11 +13,11 @@
 
 struct varlink_peer {
 	struct varlink_server *server;
-	unsigned int slot;		/* in server->peers */
+	unsigned int slot; /* in server->peers */
 	struct varlink_wire wire;
 	sd_event_source *io;
-	sd_event_source *turn;		/* see varlink-server.c */
-	struct varlink_call *call;	/* the one that is not answered yet */
+	sd_event_source *turn; /* see varlink-server.c */
+	struct varlink_call *call; /* the one that is not answered yet */
 	bool closing;
 };
 
@@ -26,7 +26,7 @@ struct varlink_server {
 	const struct varlink_service *service;
 	void *userdata;
 	int fd;
-	char *path;			/* to remove; NULL: not ours */
+	char *path; /* to remove; NULL: not ours */
 	sd_event_source *listener;
 	struct varlink_peer *peers[VARLINK_CLIENTS_MAX];
 	struct varlink_counters counters;

@@ -15,9 +15,9 @@
 
 #include "cxlirqd/varlink.h"
 
-#define READ_SIZE	((size_t)64 << 10)
+#define READ_SIZE ((size_t)64 << 10)
 /* An empty buffer larger than this is freed: one big message is no reason to keep its memory. */
-#define KEEP_SIZE	((size_t)64 << 10)
+#define KEEP_SIZE ((size_t)64 << 10)
 
 static size_t buffer_size(const struct varlink_buffer *buffer)
 {

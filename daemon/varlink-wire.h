@@ -21,12 +21,12 @@ struct varlink_buffer {
 
 struct varlink_wire {
 	int fd;
-	size_t message_max;	/* incoming, without the NUL */
-	size_t scanned;		/* of what waits in @in: so much holds no NUL */
+	size_t message_max; /* incoming, without the NUL */
+	size_t scanned; /* of what waits in @in: so much holds no NUL */
 	struct varlink_buffer in;
 	struct varlink_buffer out;
 };
-#define VARLINK_WIRE_NULL	((struct varlink_wire){ .fd = -EBADF })
+#define VARLINK_WIRE_NULL ((struct varlink_wire){ .fd = -EBADF })
 
 /* @fd is taken over. */
 void varlink_wire_init(struct varlink_wire *wire, int fd, size_t message_max);

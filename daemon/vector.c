@@ -425,6 +425,7 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 	}
 	vector->interrupts = r->interrupts;
 	vector->walk = model->walk;
+	action_from_names(model, vector, r->actions);
 	if (vector->key)
 		return; /* a hook told more */
 	vector->n_levels = 1;
@@ -433,7 +434,6 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 	memcpy(vector->provider.name, r->device, sizeof(vector->provider.name));
 	text_store(&vector->affinity_text, r->affinity);
 	text_store(&vector->effective_text, r->effective_affinity);
-	action_from_names(model, vector, r->actions);
 	if (!vector->told)
 		vector_tell(model, vector, &r->header);
 }

@@ -14,28 +14,28 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(function)	__attribute__((cleanup(function)))
-#define _cleanup_free_		_cleanup_(freep)
-#define _cleanup_close_		_cleanup_(closep)
-#define _cleanup_fclose_	_cleanup_(fclosep)
+#define _cleanup_(function) __attribute__((cleanup(function)))
+#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_close_ _cleanup_(closep)
+#define _cleanup_fclose_ _cleanup_(fclosep)
 
 /* The value of @variable, which holds @nothing afterwards. */
-#define TAKE(variable, nothing)				\
-	({						\
-		__typeof__(variable) *_var = &(variable);	\
-		__typeof__(variable) _taken = *_var;	\
-		*_var = (nothing);			\
-		_taken;					\
+#define TAKE(variable, nothing)                                                                    \
+	({                                                                                         \
+		__typeof__(variable) *_var = &(variable);                                          \
+		__typeof__(variable) _taken = *_var;                                               \
+		*_var = (nothing);                                                                 \
+		_taken;                                                                            \
 	})
-#define TAKE_PTR(pointer)	TAKE(pointer, NULL)
-#define TAKE_FD(fd)		TAKE(fd, -EBADF)
+#define TAKE_PTR(pointer) TAKE(pointer, NULL)
+#define TAKE_FD(fd) TAKE(fd, -EBADF)
 
 /* Makes NAME_freep() for _cleanup_() out of a destructor that takes NULL. */
-#define DEFINE_CLEANUP(type, destructor)			\
-	static inline void destructor##p(type *pointer)		\
-	{							\
-		destructor(*pointer);				\
-	}							\
+#define DEFINE_CLEANUP(type, destructor)                                                           \
+	static inline void destructor##p(type *pointer)                                            \
+	{                                                                                          \
+		destructor(*pointer);                                                              \
+	}                                                                                          \
 	struct cleanup_needs_semicolon
 
 static inline void freep(void *pointer)

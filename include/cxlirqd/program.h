@@ -15,7 +15,7 @@ struct emit_stats {
 /* Addresses of kernel data, 0 = the kernel does not tell. They stay in the kernel's memory. */
 struct roots {
 	__u64 irq_domain_list;
-	__u64 sparse_irqs;   /* maple tree, since 6.5 */
+	__u64 sparse_irqs; /* maple tree, since 6.5 */
 	__u64 irq_desc_tree; /* radix tree = xarray, before 6.5 */
 	__u64 per_cpu_offset;
 	__u64 devm_irq_release;
@@ -26,19 +26,19 @@ struct roots {
 enum snapshot_part { SNAPSHOT_DOMAINS, SNAPSHOT_VECTORS, SNAPSHOT_OWNERS, SNAPSHOT_PARTS };
 
 enum snapshot_result {
-	SNAPSHOT_MORE,     /* call again with the same request */
-	SNAPSHOT_DONE,     /* the part is complete */
-	SNAPSHOT_FULL,     /* no room in the ring: drain it, then call again */
-	SNAPSHOT_NO_ROOT,  /* the kernel did not tell where to start */
-	SNAPSHOT_CUT       /* a list ended where it should not: something changed under the walk */
+	SNAPSHOT_MORE, /* call again with the same request */
+	SNAPSHOT_DONE, /* the part is complete */
+	SNAPSHOT_FULL, /* no room in the ring: drain it, then call again */
+	SNAPSHOT_NO_ROOT, /* the kernel did not tell where to start */
+	SNAPSHOT_CUT /* a list ended where it should not: something changed under the walk */
 };
 
 struct snapshot_request {
-	__u32 part;    /* enum snapshot_part */
-	__u32 limit;   /* records in one piece */
-	__u64 cursor;  /* in: 0 at first; out: where to go on */
+	__u32 part; /* enum snapshot_part */
+	__u32 limit; /* records in one piece */
+	__u64 cursor; /* in: 0 at first; out: where to go on */
 	__u32 emitted; /* out */
-	__u32 result;  /* out: enum snapshot_result */
+	__u32 result; /* out: enum snapshot_result */
 };
 
 #endif

@@ -23,38 +23,38 @@
 
 enum record_type {
 	/* from BPF */
-	RECORD_DOMAIN = 1,     /* struct record_domain */
-	RECORD_ALLOC,          /* struct record_range: descriptors allocated, nothing known yet */
-	RECORD_VECTOR,         /* struct record_vector */
-	RECORD_FREE,           /* struct record_range */
-	RECORD_ACTION,         /* struct record_action */
-	RECORD_ACTION_FREED,   /* struct record_action_freed */
-	RECORD_OWNER,          /* struct record_owner */
-	RECORD_MESSAGE,        /* struct record_message */
-	RECORD_X86_VECTOR,     /* struct record_x86_vector */
-	RECORD_CPU,            /* struct record_cpu */
+	RECORD_DOMAIN = 1, /* struct record_domain */
+	RECORD_ALLOC, /* struct record_range: descriptors allocated, nothing known yet */
+	RECORD_VECTOR, /* struct record_vector */
+	RECORD_FREE, /* struct record_range */
+	RECORD_ACTION, /* struct record_action */
+	RECORD_ACTION_FREED, /* struct record_action_freed */
+	RECORD_OWNER, /* struct record_owner */
+	RECORD_MESSAGE, /* struct record_message */
+	RECORD_X86_VECTOR, /* struct record_x86_vector */
+	RECORD_CPU, /* struct record_cpu */
 	/* from the daemon */
-	RECORD_BASE = 32,      /* struct record_base: opens each trace */
-	RECORD_NAME,           /* struct record_name: one enumerator of this kernel */
-	RECORD_HOOK,           /* struct record_hook: one line of the coverage report */
-	RECORD_DEVICE,         /* struct record_device: a device as sysfs shows it */
-	RECORD_DEVICE_GONE,    /* struct record_device */
-	RECORD_SYSFS_VECTOR,   /* struct record_sysfs_vector: an entry of msi_irqs/ or irqs/ */
-	RECORD_SYSFS_IRQ,      /* struct record_sysfs_irq: where tracing is refused */
-	RECORD_SNAPSHOT,       /* struct record_snapshot: begin and end of a walk */
-	RECORD_LOST,           /* struct record_lost */
+	RECORD_BASE = 32, /* struct record_base: opens each trace */
+	RECORD_NAME, /* struct record_name: one enumerator of this kernel */
+	RECORD_HOOK, /* struct record_hook: one line of the coverage report */
+	RECORD_DEVICE, /* struct record_device: a device as sysfs shows it */
+	RECORD_DEVICE_GONE, /* struct record_device */
+	RECORD_SYSFS_VECTOR, /* struct record_sysfs_vector: an entry of msi_irqs/ or irqs/ */
+	RECORD_SYSFS_IRQ, /* struct record_sysfs_irq: where tracing is refused */
+	RECORD_SNAPSHOT, /* struct record_snapshot: begin and end of a walk */
+	RECORD_LOST, /* struct record_lost */
 	RECORD_TYPE_MAX
 };
 
 /* What makes the kernel do this: the enclosing call of the current task. */
 enum record_cause {
 	RECORD_CAUSE_NONE,
-	RECORD_CAUSE_AFFINITY_WRITE,  /* a write to /proc/irq/N/smp_affinity(_list) */
-	RECORD_CAUSE_AFFINITY_HINT,   /* a driver's affinity hint */
+	RECORD_CAUSE_AFFINITY_WRITE, /* a write to /proc/irq/N/smp_affinity(_list) */
+	RECORD_CAUSE_AFFINITY_HINT, /* a driver's affinity hint */
 	RECORD_CAUSE_CPU_HOTPLUG,
-	RECORD_CAUSE_REQUEST,         /* a handler being requested: the interrupt starts up */
-	RECORD_CAUSE_FREE,            /* a handler being freed: the interrupt shuts down */
-	RECORD_CAUSE_PROBE,           /* a driver's probe */
+	RECORD_CAUSE_REQUEST, /* a handler being requested: the interrupt starts up */
+	RECORD_CAUSE_FREE, /* a handler being freed: the interrupt shuts down */
+	RECORD_CAUSE_PROBE, /* a driver's probe */
 	RECORD_CAUSE_MAX
 };
 
@@ -63,7 +63,7 @@ enum record_cause {
 struct record_header {
 	__u16 type;
 	__u16 version;
-	__u32 size;    /* bytes, this header included */
+	__u32 size; /* bytes, this header included */
 	__u64 time_ns; /* CLOCK_BOOTTIME */
 	__u32 pid, tid, uid, cpu;
 	__u32 cause; /* enum record_cause; in interrupt context it is the interrupted task's */
@@ -98,12 +98,12 @@ enum record_reason {
 struct record_domain {
 	struct record_header header;
 	__u32 reason; /* enum record_reason */
-	__u32 flags;  /* IRQ_DOMAIN_FLAG_*; names come in RECORD_NAME */
+	__u32 flags; /* IRQ_DOMAIN_FLAG_*; names come in RECORD_NAME */
 	__u64 key, parent;
 	__u64 hwirq_max;
 	__u32 bus_token; /* names come in RECORD_NAME */
-	__u32 mapcount;  /* the kernel's own count */
-	__u32 mapped;    /* counted by walking the reverse map; ~0 outside a snapshot */
+	__u32 mapcount; /* the kernel's own count */
+	__u32 mapped; /* counted by walking the reverse map; ~0 outside a snapshot */
 	__u32 reserved;
 	char name[64];
 	struct record_dev device;
@@ -137,10 +137,10 @@ struct record_vector {
 	struct record_header header;
 	__u32 reason; /* enum record_reason */
 	__u32 irq;
-	__u64 key;    /* irq_desc */
-	__u32 state;  /* irq_common_data.state_use_accessors: IRQD_* */
+	__u64 key; /* irq_desc */
+	__u32 state; /* irq_common_data.state_use_accessors: IRQD_* */
 	__u32 status; /* irq_desc.status_use_accessors: _IRQ_* */
-	__s32 error;  /* return value of the hooked function */
+	__s32 error; /* return value of the hooked function */
 	__u32 n_levels;
 	__u64 interrupts;
 	struct record_level levels[RECORD_LEVELS];
@@ -161,14 +161,14 @@ struct record_action {
 	__u32 reason; /* REQUESTED or SNAPSHOT */
 	__u32 irq;
 	__u64 vector; /* irq_desc key */
-	__u64 key;    /* irqaction */
+	__u64 key; /* irqaction */
 	__u64 cookie; /* dev_id */
-	__u32 flags;  /* IRQF_* */
+	__u32 flags; /* IRQF_* */
 	__s32 thread; /* pid of the handler's thread, 0 = none */
 	char name[48];
 	char handler[64]; /* symbol, " [module]" after it for a module */
 	char thread_handler[64];
-	struct record_dev hint;   /* device being probed by the requesting task */
+	struct record_dev hint; /* device being probed by the requesting task */
 	struct record_dev device; /* device that the cookie belongs to */
 };
 
@@ -221,11 +221,7 @@ struct record_base {
 	char reason[128]; /* why not tracing */
 };
 
-enum record_name_kind {
-	RECORD_NAME_BUS_TOKEN,
-	RECORD_NAME_DOMAIN_FLAG,
-	RECORD_NAME_KIND_MAX
-};
+enum record_name_kind { RECORD_NAME_BUS_TOKEN, RECORD_NAME_DOMAIN_FLAG, RECORD_NAME_KIND_MAX };
 
 struct record_name {
 	struct record_header header;
@@ -291,7 +287,7 @@ struct record_lost {
 	char reason[40];
 };
 
-#define RECORD_CHECK(type, bytes)                                                              \
+#define RECORD_CHECK(type, bytes)                                                                  \
 	_Static_assert(sizeof(type) == (bytes) && (bytes) % 8 == 0, "ABI of " #type " changed")
 RECORD_CHECK(struct record_header, 56);
 RECORD_CHECK(struct record_dev, 152);
@@ -314,6 +310,7 @@ RECORD_CHECK(struct record_sysfs_irq, 56 + 24 + 48 + 256 + 256 + 64);
 RECORD_CHECK(struct record_snapshot, 72);
 RECORD_CHECK(struct record_lost, 104);
 _Static_assert(__builtin_offsetof(struct record_vector, levels) == 96, "ABI");
-_Static_assert(__builtin_offsetof(struct record_vector, masks) == sizeof(struct record_vector), "ABI");
+_Static_assert(__builtin_offsetof(struct record_vector, masks) == sizeof(struct record_vector),
+	       "ABI");
 
 #endif

@@ -20,17 +20,17 @@
 #include "cxlirqd/cleanup.h"
 
 /* Bounds, in bytes. Calls come from outside; what sd-varlink takes as a reply is 16 MiB, too. */
-#define VARLINK_CALL_MAX	(1U << 20)
-#define VARLINK_REPLY_MAX	(16U << 20)
+#define VARLINK_CALL_MAX (1U << 20)
+#define VARLINK_REPLY_MAX (16U << 20)
 /* A stream's reader with more than this unread is too slow, and dropped. */
-#define VARLINK_QUEUE_MAX	(16U << 20)
-#define VARLINK_CLIENTS_MAX	64U
+#define VARLINK_QUEUE_MAX (16U << 20)
+#define VARLINK_CLIENTS_MAX 64U
 
-#define VARLINK_INVALID_PARAMETER	"org.varlink.service.InvalidParameter"
-#define VARLINK_INTERFACE_NOT_FOUND	"org.varlink.service.InterfaceNotFound"
-#define VARLINK_METHOD_NOT_FOUND	"org.varlink.service.MethodNotFound"
-#define VARLINK_METHOD_NOT_IMPLEMENTED	"org.varlink.service.MethodNotImplemented"
-#define VARLINK_EXPECTED_MORE		"org.varlink.service.ExpectedMore"
+#define VARLINK_INVALID_PARAMETER "org.varlink.service.InvalidParameter"
+#define VARLINK_INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"
+#define VARLINK_METHOD_NOT_FOUND "org.varlink.service.MethodNotFound"
+#define VARLINK_METHOD_NOT_IMPLEMENTED "org.varlink.service.MethodNotImplemented"
+#define VARLINK_EXPECTED_MORE "org.varlink.service.ExpectedMore"
 
 /* ---- Server: what it serves ---- */
 
@@ -40,7 +40,7 @@ struct varlink_call;
 enum varlink_type {
 	VARLINK_BOOL,
 	VARLINK_INT,
-	VARLINK_FLOAT,		/* an integer will do */
+	VARLINK_FLOAT, /* an integer will do */
 	VARLINK_STRING,
 	VARLINK_ARRAY,
 	VARLINK_OBJECT,
@@ -49,7 +49,7 @@ enum varlink_type {
 struct varlink_parameter {
 	const char *name;
 	enum varlink_type type;
-	bool nullable;		/* may be null or absent ("?type") */
+	bool nullable; /* may be null or absent ("?type") */
 };
 
 /*
@@ -61,10 +61,10 @@ struct varlink_parameter {
 typedef int (*varlink_method_fn)(struct varlink_call *call, json_t *parameters, void *userdata);
 
 struct varlink_method {
-	const char *name;	/* without the interface */
-	varlink_method_fn callback;	/* NULL: MethodNotImplemented */
-	const struct varlink_parameter *parameters;	/* ends with a NULL name; NULL: none */
-	bool needs_more;	/* a call without "more" gets ExpectedMore */
+	const char *name; /* without the interface */
+	varlink_method_fn callback; /* NULL: MethodNotImplemented */
+	const struct varlink_parameter *parameters; /* ends with a NULL name; NULL: none */
+	bool needs_more; /* a call without "more" gets ExpectedMore */
 };
 
 /* All of it is borrowed and outlives the server. */
@@ -73,19 +73,19 @@ struct varlink_service {
 	const char *product;
 	const char *version;
 	const char *url;
-	const char *interface;		/* its name, "io.cxlirqd" */
-	const char *description;	/* its text, the .varlink file */
-	const struct varlink_method *methods;	/* ends with a NULL name */
+	const char *interface; /* its name, "io.cxlirqd" */
+	const char *description; /* its text, the .varlink file */
+	const struct varlink_method *methods; /* ends with a NULL name */
 };
 
 /* Everything since the start, but for @clients. */
 struct varlink_counters {
-	unsigned int clients;		/* connected now */
+	unsigned int clients; /* connected now */
 	uint64_t accepted;
-	uint64_t refused;		/* closed at once: there were VARLINK_CLIENTS_MAX already */
+	uint64_t refused; /* closed at once: there were VARLINK_CLIENTS_MAX already */
 	uint64_t calls;
-	uint64_t dropped_slow;		/* a stream's queue passed VARLINK_QUEUE_MAX */
-	uint64_t protocol_errors;	/* closed: what it sent was no varlink */
+	uint64_t dropped_slow; /* a stream's queue passed VARLINK_QUEUE_MAX */
+	uint64_t protocol_errors; /* closed: what it sent was no varlink */
 };
 
 /* ---- Server ---- */
@@ -157,11 +157,11 @@ int varlink_call_invalid_parameter(struct varlink_call *call, const char *parame
 struct varlink_client;
 
 struct varlink_reply {
-	char *error;		/* the error's full name; NULL: none */
-	json_t *parameters;	/* always an object */
-	bool continues;		/* more replies follow */
+	char *error; /* the error's full name; NULL: none */
+	json_t *parameters; /* always an object */
+	bool continues; /* more replies follow */
 };
-#define VARLINK_REPLY_NULL	((struct varlink_reply){})
+#define VARLINK_REPLY_NULL ((struct varlink_reply){})
 
 /*
  * @timeout_us bounds the connect and then each wait for a reply; 0: no bound.
@@ -176,8 +176,8 @@ void varlink_client_set_timeout(struct varlink_client *client, uint64_t timeout_
 void varlink_client_set_interrupt(struct varlink_client *client, int fd);
 
 /* Sends a call. @parameters is borrowed; NULL: none. @more: any number of replies may come. */
-int varlink_client_send(struct varlink_client *client, const char *method,
-			json_t *parameters, bool more);
+int varlink_client_send(struct varlink_client *client, const char *method, json_t *parameters,
+			bool more);
 
 /*
  * Waits for the next reply; an error reply is one too. The caller frees it with
@@ -187,8 +187,8 @@ int varlink_client_send(struct varlink_client *client, const char *method,
 int varlink_client_receive(struct varlink_client *client, struct varlink_reply *ret);
 
 /* Both, for a method with one reply. */
-int varlink_client_call(struct varlink_client *client, const char *method,
-			json_t *parameters, struct varlink_reply *ret);
+int varlink_client_call(struct varlink_client *client, const char *method, json_t *parameters,
+			struct varlink_reply *ret);
 
 struct varlink_client *varlink_client_free(struct varlink_client *client);
 DEFINE_CLEANUP(struct varlink_client *, varlink_client_free);

@@ -23,7 +23,8 @@ done)
 mapfile -t python_files < <(git ls-files -co --exclude-standard '*.py')
 
 report format "$(clang-format --dry-run "${c_files[@]}" 2>&1 | grep -E 'warning|error' | head -20)"
-report shellcheck "$(shellcheck -x "${shell_files[@]}" tests/vm/guest.sh 2>&1)"
+# scenarios read /guest.sh, which is there in the guest only
+report shellcheck "$(shellcheck -x -e SC1091 "${shell_files[@]}" tests/vm/guest.sh 2>&1)"
 report python "$(for file in "${python_files[@]}"; do python3 - "$file" <<'PY' 2>&1
 import ast, sys
 ast.parse(open(sys.argv[1], encoding="utf-8").read(), sys.argv[1])

@@ -404,6 +404,49 @@ static void test_names(void **state)
 	assert_int_equal(strlen(model_vector(w->model, 30)->actions->name), 47);
 }
 
+/* Where hooks work and the walk does not: the one tells more, the other tells all. */
+static void test_names_and_hooks(void **state)
+{
+	struct world *w = *state;
+
+	tell(w, make_sysfs_irq(30, "old,shared,shared"));
+	tell(w, make_vector(RECORD_REASON_ACTIVATED, 30, MEMDEV));
+	tell(w, request("hinted", NULL));
+	forget_events(w);
+	expect_vector(w, 30,
+		      "{'provider': '" MEMDEV
+		      "', 'owners': [{'action': 'old'}, {'action': 'shared'},"
+		      " {'action': 'shared'}, {'action': 'mem0', 'device': 'hinted'}]}");
+	/* each name stands for one handler */
+	tell(w, make_action(RECORD_REASON_REQUESTED, 30, 8, "shared"));
+	walk_begin(w);
+	tell(w, make_sysfs_irq(30, "mem0,shared,shared,old"));
+	walk_end(w, true);
+	expect_vector(
+		w, 30,
+		"{'provider': '" MEMDEV "', 'owners': ["
+		"{'action': 'mem0', 'handler': 'driver_irq'},"
+		" {'action': 'shared', 'handler': 'driver_irq'},"
+		" {'action': 'shared', 'handler': null}, {'action': 'old', 'handler': null}]}");
+	expect_corrections(w, "{}");
+	/* a handler whose request nobody saw is freed: its name goes at the next reading */
+	forget_events(w);
+	tell(w, make_action_freed(30, 99));
+	expect_nothing(w);
+	walk_begin(w);
+	tell(w, make_sysfs_irq(30, "mem0,shared"));
+	walk_end(w, true);
+	expect_nothing(w);
+	expect_vector(
+		w, 30,
+		"{'owners': [{'action': 'mem0'}, {'action': 'shared', 'handler': 'driver_irq'}]}");
+	/* what a hook told only a hook takes back */
+	walk_begin(w);
+	tell(w, make_sysfs_irq(30, ""));
+	walk_end(w, true);
+	expect_vector(w, 30, "{'owners': [{'action': 'mem0'}, {'action': 'shared'}]}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_listening, world_teardown)
@@ -427,6 +470,7 @@ int main(void)
 		TEST(test_told_again),
 		TEST(test_no_cookie),
 		TEST(test_names),
+		TEST(test_names_and_hooks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

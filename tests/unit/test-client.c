@@ -21,7 +21,7 @@
 #include "cli/client.h"
 #include "cli/verb.h"
 
-#define MOMENT_US	50000
+#define MOMENT_US 50000
 
 struct fixture {
 	char directory[32];
@@ -271,8 +271,8 @@ static int refuse_reply(const json_t *parameters, void *userdata)
 	return -EIO;
 }
 
-static int run_stream(const struct fixture *fixture, int (*each)(const json_t *, void *),
-		      int *n, char **reterr_text)
+static int run_stream(const struct fixture *fixture, int (*each)(const json_t *, void *), int *n,
+		      char **reterr_text)
 {
 	struct options options = { .socket = fixture->path, .timeout_us = 10 * 1000000 };
 	json_auto_t *parameters = json_object();
@@ -298,14 +298,17 @@ static void test_sentences(void **state)
 		{ "{\"error\":\"io.cxlirqd.NoSuchInterrupt\",\"parameters\":{\"irq\":77}}",
 		  "77: no such interrupt" },
 		{ "{\"error\":\"io.cxlirqd.TracingUnavailable\",\"parameters\":"
-		  "{\"reason\":\"no BTF\"}}", "Watch: tracing is not available: no BTF" },
+		  "{\"reason\":\"no BTF\"}}",
+		  "Watch: tracing is not available: no BTF" },
 		{ "{\"error\":\"io.cxlirqd.PermissionDenied\"}", "Watch: permission denied" },
 		{ "{\"error\":\"io.cxlirqd.Failed\",\"parameters\":{\"reason\":\"bad luck\"}}",
 		  "Watch: failed: bad luck" },
 		{ "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":"
-		  "{\"method\":\"x\"}}", "Watch: the running daemon cannot do this" },
+		  "{\"method\":\"x\"}}",
+		  "Watch: the running daemon cannot do this" },
 		{ "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":"
-		  "{\"parameter\":\"irq\"}}", "irq: the daemon does not accept this" },
+		  "{\"parameter\":\"irq\"}}",
+		  "irq: the daemon does not accept this" },
 		{ "{\"error\":\"com.example.Odd\"}", "Watch: com.example.Odd" },
 		/* The parameter that an error should have is missing, or of a wrong type. */
 		{ "{\"error\":\"io.cxlirqd.NoSuchDevice\"}", "Watch: no such device" },
@@ -338,8 +341,7 @@ static void test_stream_broken_off(void **state)
 	play_text(fixture, "{\"parameters\":{},\"continues\":true}");
 	assert_int_equal(run_stream(fixture, ignore_reply, &n, &sentence), -ECONNRESET);
 	assert_int_equal(n, 1);
-	snprintf(expected, sizeof(expected), "%s: the daemon closed the connection",
-		 fixture->path);
+	snprintf(expected, sizeof(expected), "%s: the daemon closed the connection", fixture->path);
 	assert_string_equal(sentence, expected);
 }
 
@@ -381,10 +383,10 @@ static enum exit_code run_verb(const struct fixture *fixture, verb_fn verb, cons
 	return code;
 }
 
-#define STATUS(health)	"{\"parameters\":{\"status\":{\"health\":" health "}}}"
-#define SUPPORT(mode, attached, reason)							\
-	"{\"parameters\":{\"support\":{\"mode\":\"" mode "\",\"hooks\":["		\
-	"{\"hook\":\"a\",\"attached\":true,\"reason\":null},"				\
+#define STATUS(health) "{\"parameters\":{\"status\":{\"health\":" health "}}}"
+#define SUPPORT(mode, attached, reason)                                                            \
+	"{\"parameters\":{\"support\":{\"mode\":\"" mode "\",\"hooks\":["                          \
+	"{\"hook\":\"a\",\"attached\":true,\"reason\":null},"                                      \
 	"{\"hook\":\"b\",\"attached\":" attached ",\"reason\":" reason "}]}}}"
 
 static void test_exit_codes(void **state)
@@ -403,8 +405,7 @@ static void test_exit_codes(void **state)
 		{ verb_support, NULL, SUPPORT("tracing", "false", "null"), EXIT_UNHEALTHY },
 		{ verb_support, NULL, SUPPORT("tracing", "false", "\"no such function\""),
 		  EXIT_UNHEALTHY },
-		{ verb_support, NULL, SUPPORT("tracing", "false", "\"replaced by c\""),
-		  EXIT_DONE },
+		{ verb_support, NULL, SUPPORT("tracing", "false", "\"replaced by c\""), EXIT_DONE },
 		{ verb_support, NULL, SUPPORT("tracing", "false", "\"not needed: no CXL\""),
 		  EXIT_DONE },
 		{ verb_support, NULL, SUPPORT("sysfs", "true", "null"), EXIT_UNHEALTHY },
@@ -443,7 +444,7 @@ static void test_exit_codes(void **state)
 	}
 }
 
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -33,9 +33,15 @@ static void test_base64(void **state)
 		const char *bytes;
 		const char *text;
 	} vectors[] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
-		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
-		{ "\xfb\xef\xbe", "++++" }, { "\xff\xff\xff", "////" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xfb\xef\xbe", "++++" },
+		{ "\xff\xff\xff", "////" },
 	};
 	size_t i, size;
 
@@ -72,8 +78,8 @@ static void test_base64_all_sizes(void **state)
 static void test_base64_refused(void **state)
 {
 	static const char *const bad[] = {
-		"Z", "Zg", "Zg=", "Zg=a", "=Zg=", "Z===", "====", "Zm9v\n", "Zm 9", "Zm9-", "Zm9_",
-		"Zg==Zg==", "Zm9vZ", "\xc3\xa9\xc3\xa9",
+		"Z",	  "Zg",	  "Zg=",  "Zg=a", "=Zg=",     "Z===",  "====",
+		"Zm9v\n", "Zm 9", "Zm9-", "Zm9_", "Zg==Zg==", "Zm9vZ", "\xc3\xa9\xc3\xa9",
 	};
 	json_auto_t *number = json_integer(1);
 	uint8_t *bytes = NULL;

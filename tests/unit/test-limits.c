@@ -87,10 +87,15 @@ static void test_handlers(void **state)
 	expect_refused(w, "{'handlers': 3}");
 	assert_int_equal(w->model->n_actions, SMALL);
 	tell(w, make_action(RECORD_REASON_REQUESTED, 31, 1, "known"));
-	tell(w, make_sysfs_irq(31, "a,b,c,d"));
-	/* its two make room for two */
-	expect_vector(w, 31, "{'owners': [{'action': 'a'}, {'action': 'b'}]}");
+	tell(w, make_action_freed(31, 1));
+	tell(w, make_sysfs_irq(40, "a,b,c,d"));
+	expect_vector(w, 40, "{'owners': [{'action': 'a'}]}");
 	expect_refused(w, "{'handlers': 4}");
+	/* its one makes room for one */
+	tell(w, make_sysfs_irq(40, "b,c"));
+	expect_vector(w, 40, "{'owners': [{'action': 'b'}]}");
+	expect_refused(w, "{'handlers': 5}");
+	tell(w, make_free(40, 1));
 	tell(w, make_free(30, 2));
 	assert_int_equal(w->model->n_actions, 0);
 	tell(w, make_action(RECORD_REASON_REQUESTED, 32, 1, "x"));

@@ -10,8 +10,8 @@
 
 /* ---- Streams ---- */
 
-#define WATCH		"{\"method\":\"test.Mine.Watch\",\"more\":true}"
-#define NEWS(n)		"{\"parameters\":{\"n\":" #n "},\"continues\":true}"
+#define WATCH "{\"method\":\"test.Mine.Watch\",\"more\":true}"
+#define NEWS(n) "{\"parameters\":{\"n\":" #n "},\"continues\":true}"
 
 static int notify(struct varlink_call *call, int n)
 {

@@ -15,11 +15,11 @@
 #include "varlink-wire.h"
 #include "cxlirqd/varlink.h"
 
-#define MESSAGE_MAX	64
+#define MESSAGE_MAX 64
 
 struct fixture {
 	struct varlink_wire wire;
-	int fd;		/* the other end */
+	int fd; /* the other end */
 };
 
 static int setup(void **state)
@@ -151,15 +151,29 @@ static void test_too_long(void **state)
 
 static void test_garbage(void **state)
 {
-#define GARBAGE(text)	{ text, sizeof(text) }
+#define GARBAGE(text)                                                                              \
+	{                                                                                          \
+		text, sizeof(text)                                                                 \
+	}
 	static const struct {
 		const char *bytes;
 		size_t size;
 	} garbage[] = {
-		GARBAGE(""), GARBAGE(" "), GARBAGE("GET / HTTP/1.1\r\n"), GARBAGE("[1]"),
-		GARBAGE("\"x\""), GARBAGE("null"), GARBAGE("{"), GARBAGE("{} {}"), GARBAGE("{}x"),
-		GARBAGE("{\"a\":1,\"a\":2}"), GARBAGE("{\"a\":\"\xff\"}"), GARBAGE("{'a':1}"),
-		GARBAGE("{\"a\":\"\\u0000\"}"), GARBAGE("{\"a\":1,}"), GARBAGE("{\"a\":nan}"),
+		GARBAGE(""),
+		GARBAGE(" "),
+		GARBAGE("GET / HTTP/1.1\r\n"),
+		GARBAGE("[1]"),
+		GARBAGE("\"x\""),
+		GARBAGE("null"),
+		GARBAGE("{"),
+		GARBAGE("{} {}"),
+		GARBAGE("{}x"),
+		GARBAGE("{\"a\":1,\"a\":2}"),
+		GARBAGE("{\"a\":\"\xff\"}"),
+		GARBAGE("{'a':1}"),
+		GARBAGE("{\"a\":\"\\u0000\"}"),
+		GARBAGE("{\"a\":1,}"),
+		GARBAGE("{\"a\":nan}"),
 		/* A NUL in the middle makes two halves, each of them garbage. */
 		GARBAGE("{\"a\0b\":1}"),
 	};
@@ -274,22 +288,15 @@ static void test_reader_gone(void **state)
 	assert_int_equal(varlink_wire_flush(&fixture->wire), -EPIPE);
 }
 
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_byte_by_byte),
-		TEST(test_coalesced),
-		TEST(test_many),
-		TEST(test_longest),
-		TEST(test_too_long),
-		TEST(test_garbage),
-		TEST(test_depth),
-		TEST(test_end),
-		TEST(test_queue),
-		TEST(test_queue_too_long),
-		TEST(test_reader_gone),
+		TEST(test_byte_by_byte),   TEST(test_coalesced),   TEST(test_many),
+		TEST(test_longest),	   TEST(test_too_long),	   TEST(test_garbage),
+		TEST(test_depth),	   TEST(test_end),	   TEST(test_queue),
+		TEST(test_queue_too_long), TEST(test_reader_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

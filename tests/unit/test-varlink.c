@@ -21,8 +21,9 @@ static void test_service(void **state)
 		      "\"parameters\":{\"interface\":\"test.Mine\"}}",
 		      "{\"parameters\":{\"description\":"
 		      "\"interface test.Mine\\nmethod Ping() -> ()\\n\"}}");
-	say(fixture, fd, "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
-			 "\"parameters\":{\"interface\":\"org.varlink.service\"}}");
+	say(fixture, fd,
+	    "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
+	    "\"parameters\":{\"interface\":\"org.varlink.service\"}}");
 	assert_non_null(strstr(hear(fixture, fd), "interface org.varlink.service\\n"));
 	assert_answer(fixture, fd,
 		      "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
@@ -99,8 +100,8 @@ static void test_answers(void **state)
 
 static void test_delivery(void **state)
 {
-	static const char calls[] = PING("{\"number\":1}") "\0" PING("{\"number\":2}") "\0"
-				    PING("{\"number\":3}");
+	static const char calls[] =
+		PING("{\"number\":1}") "\0" PING("{\"number\":2}") "\0" PING("{\"number\":3}");
 	struct fixture *fixture = *state;
 	_cleanup_close_ int fd = dial(fixture);
 	size_t i;
@@ -189,7 +190,13 @@ static void test_backpressure(void **state)
 static void test_garbage(void **state)
 {
 	static const char *const garbage[] = {
-		"", "hello", "[]", "{", "{}", "{\"method\":5}", "{\"Method\":\"test.Mine.Ping\"}",
+		"",
+		"hello",
+		"[]",
+		"{",
+		"{}",
+		"{\"method\":5}",
+		"{\"Method\":\"test.Mine.Ping\"}",
 		"{\"method\":\"test.Mine.Ping\",\"parameters\":[]}",
 		"{\"method\":\"test.Mine.Ping\",\"parameters\":\"x\"}",
 		"{\"method\":\"test.Mine.Ping\",\"more\":1}",
@@ -278,15 +285,9 @@ static void test_client_limit(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_service),
-		TEST(test_answers),
-		TEST(test_delivery),
-		TEST(test_oneway),
-		TEST(test_half_closed),
-		TEST(test_backpressure),
-		TEST(test_garbage),
-		TEST(test_longest_call),
-		TEST(test_deep_call),
+		TEST(test_service),	 TEST(test_answers),	  TEST(test_delivery),
+		TEST(test_oneway),	 TEST(test_half_closed),  TEST(test_backpressure),
+		TEST(test_garbage),	 TEST(test_longest_call), TEST(test_deep_call),
 		TEST(test_client_limit),
 	};
 

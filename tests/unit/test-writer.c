@@ -35,10 +35,11 @@ static const struct column stream_columns[] = {
 	{}
 };
 
-#define ROWS	"[{\"id\":1,\"name\":\"root\",\"parent\":null,\"bad\":true,"		\
-		"\"owners\":[{\"device\":\"a\"},{\"device\":null},{\"device\":\"c\"}]},"	\
-		"{\"id\":22,\"name\":\"leaf\",\"parent\":1,\"owners\":[],\"bad\":false,"	\
-		"\"message\":{\"address\":\"fee0\",\"data\":\"21\"}}]"
+#define ROWS                                                                                       \
+	"[{\"id\":1,\"name\":\"root\",\"parent\":null,\"bad\":true,"                               \
+	"\"owners\":[{\"device\":\"a\"},{\"device\":null},{\"device\":\"c\"}]},"                   \
+	"{\"id\":22,\"name\":\"leaf\",\"parent\":1,\"owners\":[],\"bad\":false,"                   \
+	"\"message\":{\"address\":\"fee0\",\"data\":\"21\"}}]"
 
 /* ---- stdout into a string ---- */
 
@@ -104,12 +105,11 @@ static void test_table(void **state)
 	const struct options options = {};
 
 	(void)state;
-	assert_string_equal(list(&options, ROWS, false),
-			    "ID NAME OWNER\n"
-			    " 1 root a\n"
-			    "        -\n"
-			    "        c\n"
-			    "22 leaf -\n");
+	assert_string_equal(list(&options, ROWS, false), "ID NAME OWNER\n"
+							 " 1 root a\n"
+							 "        -\n"
+							 "        c\n"
+							 "22 leaf -\n");
 }
 
 static void test_noheadings(void **state)
@@ -196,10 +196,13 @@ static void test_strange_trees(void **state)
 	assert_string_equal(list(&options, "[{\"id\":1,\"parent\":1}]", true), " 1 -\n");
 	assert_string_equal(list(&options, "[{\"id\":1,\"parent\":9}]", true), " 1 -\n");
 	assert_string_equal(list(&options, "[{\"id\":1,\"parent\":2},{\"id\":2,\"parent\":1}]",
-				 true), " 2 -\n"
-					" 1 `--\n");
-	assert_string_equal(list(&options, "[{\"id\":1,\"parent\":3},{\"id\":2,\"parent\":1},"
-					   "{\"id\":3,\"parent\":2}]", true),
+				 true),
+			    " 2 -\n"
+			    " 1 `--\n");
+	assert_string_equal(list(&options,
+				 "[{\"id\":1,\"parent\":3},{\"id\":2,\"parent\":1},"
+				 "{\"id\":3,\"parent\":2}]",
+				 true),
 			    " 3 -\n"
 			    " 1 `--\n"
 			    " 2   `--\n");
@@ -278,7 +281,8 @@ static void test_object(void **state)
 static void test_stream(void **state)
 {
 	static const char *const rows[] = {
-		"{\"type\":\"a\",\"text\":\"x\"}", "{\"type\":\"longer-than-that\",\"text\":null}",
+		"{\"type\":\"a\",\"text\":\"x\"}",
+		"{\"type\":\"longer-than-that\",\"text\":null}",
 		"{\"type\":\"cpu\",\"text\":\"y\"}",
 	};
 	const struct options text = {}, json = { .json = true };
@@ -338,7 +342,7 @@ static void test_texts(void **state)
 		text_fn text;
 		const char *member;
 		const char *value;
-		const char *expected;	/* NULL: nothing to say */
+		const char *expected; /* NULL: nothing to say */
 	} table[] = {
 		{ text_plain, NULL, "\"s\"", "s" },
 		{ text_plain, NULL, "-5", "-5" },
@@ -403,8 +407,7 @@ static void test_texts(void **state)
 		json_auto_t *value = parse(table[i].value);
 		_cleanup_free_ char *text = table[i].text(value, table[i].member);
 
-		if (!table[i].expected != !text ||
-		    (text && strcmp(text, table[i].expected) != 0))
+		if (!table[i].expected != !text || (text && strcmp(text, table[i].expected) != 0))
 			fail_msg("%s: %s instead of %s", table[i].value, text, table[i].expected);
 	}
 }
@@ -413,12 +416,19 @@ static void test_texts(void **state)
 static void test_texts_take_anything(void **state)
 {
 	static const text_fn all[] = {
-		text_plain, text_lines, text_size, text_counts, text_results, text_message,
-		text_target, text_span, text_time, text_duration, text_errno, text_cause,
-		text_domain, text_online, text_flag,
+		text_plain,   text_lines,  text_size,	text_counts, text_results,
+		text_message, text_target, text_span,	text_time,   text_duration,
+		text_errno,   text_cause,  text_domain, text_online, text_flag,
 	};
 	static const char *const values[] = {
-		"null", "true", "5", "-1e300", "\"x\"", "[]", "[null,5,{},[]]", "{}",
+		"null",
+		"true",
+		"5",
+		"-1e300",
+		"\"x\"",
+		"[]",
+		"[null,5,{},[]]",
+		"{}",
 		"{\"id\":[],\"kind\":5,\"comm\":{},\"address\":1,\"min\":\"a\",\"result\":7}",
 		"[{\"result\":5,\"m\":{\"m\":1}}]",
 	};

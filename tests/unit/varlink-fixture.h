@@ -16,15 +16,15 @@
 
 #include "cxlirqd/varlink.h"
 
-#define KEPT_MAX	4
-#define ANSWER_MAX	((size_t)1 << 20)
+#define KEPT_MAX 4
+#define ANSWER_MAX ((size_t)1 << 20)
 
 struct fixture {
 	char directory[32];
 	char path[64];
 	sd_event *event;
 	struct varlink_server *server;
-	struct varlink_call *kept[KEPT_MAX];	/* calls of Watch, until they are gone */
+	struct varlink_call *kept[KEPT_MAX]; /* calls of Watch, until they are gone */
 	int n_kept;
 	int n_gone;
 	int n_pings;
@@ -80,8 +80,8 @@ static inline json_t *filled(size_t size)
 
 static inline int answer_long(struct varlink_call *call, json_t *parameters, void *userdata)
 {
-	json_auto_t *reply = filled((size_t)json_integer_value(json_object_get(parameters,
-									       "size")));
+	json_auto_t *reply =
+		filled((size_t)json_integer_value(json_object_get(parameters, "size")));
 
 	(void)userdata;
 	return varlink_call_reply(call, reply);
@@ -114,13 +114,21 @@ static inline int picky(struct varlink_call *call, json_t *parameters, void *use
 }
 
 static const struct varlink_method methods[] = {
-	{ .name = "Ping", .callback = ping, .parameters = (const struct varlink_parameter[]){
-		{ "flag", VARLINK_BOOL, true }, { "number", VARLINK_INT, true },
-		{ "ratio", VARLINK_FLOAT, true }, { "text", VARLINK_STRING, true },
-		{ "list", VARLINK_ARRAY, true }, { "object", VARLINK_OBJECT, true }, {} } },
-	{ .name = "Need", .callback = ping, .parameters = (const struct varlink_parameter[]){
-		{ "number", VARLINK_INT, false }, {} } },
-	{ .name = "Long", .callback = answer_long,
+	{ .name = "Ping",
+	  .callback = ping,
+	  .parameters = (const struct varlink_parameter[]){ { "flag", VARLINK_BOOL, true },
+							    { "number", VARLINK_INT, true },
+							    { "ratio", VARLINK_FLOAT, true },
+							    { "text", VARLINK_STRING, true },
+							    { "list", VARLINK_ARRAY, true },
+							    { "object", VARLINK_OBJECT, true },
+							    {} } },
+	{ .name = "Need",
+	  .callback = ping,
+	  .parameters =
+		  (const struct varlink_parameter[]){ { "number", VARLINK_INT, false }, {} } },
+	{ .name = "Long",
+	  .callback = answer_long,
 	  .parameters = (const struct varlink_parameter[]){ { "size", VARLINK_INT, false }, {} } },
 	{ .name = "Watch", .callback = watch, .needs_more = true },
 	{ .name = "Fail", .callback = go_wrong },
@@ -131,8 +139,12 @@ static const struct varlink_method methods[] = {
 };
 
 static const struct varlink_service service = {
-	.vendor = "Vendor", .product = "Product", .version = "1.2", .url = "https://example.org/",
-	.interface = "test.Mine", .description = "interface test.Mine\nmethod Ping() -> ()\n",
+	.vendor = "Vendor",
+	.product = "Product",
+	.version = "1.2",
+	.url = "https://example.org/",
+	.interface = "test.Mine",
+	.description = "interface test.Mine\nmethod Ping() -> ()\n",
 	.methods = methods,
 };
 
@@ -199,7 +211,7 @@ static inline void say_bytes(const struct fixture *fixture, int fd, const char *
 	for (; size > 0; data += n, size -= (size_t)n) {
 		n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0)
-			return;	/* closed on us, as some tests want it */
+			return; /* closed on us, as some tests want it */
 		turn(fixture);
 	}
 }
@@ -237,7 +249,7 @@ static inline void assert_silent(const struct fixture *fixture, int fd)
 }
 
 static inline void assert_answer(const struct fixture *fixture, int fd, const char *call,
-			  const char *expected)
+				 const char *expected)
 {
 	say(fixture, fd, call);
 	assert_string_equal(hear(fixture, fd), expected);
@@ -248,12 +260,12 @@ static inline void assert_alive(const struct fixture *fixture, int fd)
 	assert_answer(fixture, fd, "{\"method\":\"test.Mine.Ping\"}", "{\"parameters\":{}}");
 }
 
-#define ERROR(name, key, value)								\
+#define ERROR(name, key, value)                                                                    \
 	"{\"error\":\"" name "\",\"parameters\":{\"" key "\":\"" value "\"}}"
-#define PING(parameters)	"{\"method\":\"test.Mine.Ping\",\"parameters\":" parameters "}"
-#define PONG(parameters)	"{\"parameters\":" parameters "}"
-#define INVALID(name)		ERROR("org.varlink.service.InvalidParameter", "parameter", name)
+#define PING(parameters) "{\"method\":\"test.Mine.Ping\",\"parameters\":" parameters "}"
+#define PONG(parameters) "{\"parameters\":" parameters "}"
+#define INVALID(name) ERROR("org.varlink.service.InvalidParameter", "parameter", name)
 
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 #endif

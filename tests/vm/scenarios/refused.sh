@@ -45,9 +45,10 @@ check "and why" grep -q 'BPF tracing is off' /tmp/err
 # The inventory that is left: /proc and sysfs say the same.
 exits 0 cxlirqctl vectors --json
 cp /tmp/out /tmp/vectors
-for irq in $(awk -F: '$1 + 0 || $1 ~ /^ *0$/ { print $1 + 0 }' /proc/interrupts); do
+awk -F: '$1 ~ /^ *[0-9]+$/ { print $1 + 0 }' /proc/interrupts >/tmp/irqs
+while read -r irq; do
 	grep -q "\"irq\": $irq,\$" /tmp/vectors || fail "irq $irq" "it is not among the vectors"
-done
+done </tmp/irqs
 check "owners are unknown" sh -c '! grep "\"relation\"" /tmp/vectors | grep -qv unknown'
 exits 0 cxlirqctl vectors --device 0000:00:03.0 -n -o IRQ
 check "provider" sh -c 'sort -u /tmp/out | tr -d " " | grep . | sort -n >/tmp/said
