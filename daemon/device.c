@@ -260,9 +260,8 @@ static json_t *row_to_json(const struct model *model, const struct row *row)
 	const struct device *device = model_device(model, row->name);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:O}", "device",
-			 string_to_json(row->name), "bus",
-			 text_to_json(device ? device->bus : row->bus), "driver",
-			 text_to_json(device ? device->driver : row->driver), "module",
+			 json_text(row->name), "bus", text_to_json(device ? device->bus : row->bus),
+			 "driver", text_to_json(device ? device->driver : row->driver), "module",
 			 text_to_json(device ? device->module : row->module), "parent",
 			 device ? text_to_json(device->parent) : json_null(), "class",
 			 device ? text_to_json(device->class_name) : json_null(), "asked",

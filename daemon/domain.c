@@ -158,7 +158,7 @@ static json_t *domain_flags_to_json(const struct model *model, const struct doma
 			continue;
 		name = model_name(model, RECORD_NAME_DOMAIN_FLAG, 1U << bit);
 		snprintf(number, sizeof(number), "0x%x", 1U << bit);
-		json_array_append_new(flags, string_to_json(name ?: number));
+		json_array_append_new(flags, json_text(name ?: number));
 	}
 	return flags;
 }
@@ -186,17 +186,17 @@ static json_t *domain_to_json(const struct model *model, const struct domain *do
 	char number[16];
 
 	snprintf(number, sizeof(number), "%u", domain->bus_token);
-	return json_pack(
-		"{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:I}", "id",
-		(json_int_t)domain->id, "name", string_to_json(domain->name), "bus_token",
-		string_to_json(token ?: number), "flags", domain_flags_to_json(model, domain),
-		"parent", parent ? json_integer(parent->id) : json_null(), "device",
-		text_to_json(domain->device.name), "hwirq_max",
-		domain->hwirq_max >> 63 ? json_null() : json_integer((json_int_t)domain->hwirq_max),
-		"mapped", (json_int_t)domain->mapped, "chip", text_to_json(domain->chip),
-		"immutability", domain_immutability(model, domain), "affinity_changes",
-		(json_int_t)domain->affinity_changes, "message_changes",
-		(json_int_t)domain->message_changes);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:I}", "id",
+			 (json_int_t)domain->id, "name", json_text(domain->name), "bus_token",
+			 json_text(token ?: number), "flags", domain_flags_to_json(model, domain),
+			 "parent", parent ? json_integer(parent->id) : json_null(), "device",
+			 text_to_json(domain->device.name), "hwirq_max",
+			 domain->hwirq_max >> 63 ? json_null() :
+						   json_integer((json_int_t)domain->hwirq_max),
+			 "mapped", (json_int_t)domain->mapped, "chip", text_to_json(domain->chip),
+			 "immutability", domain_immutability(model, domain), "affinity_changes",
+			 (json_int_t)domain->affinity_changes, "message_changes",
+			 (json_int_t)domain->message_changes);
 }
 
 json_t *model_domains_to_json(const struct model *model)

@@ -36,6 +36,10 @@
 
 /* Counts are read again for an answer, but not more often than this. */
 #define REFRESH_NS 50000000ULL
+/* How often the kernel is asked whether it skipped a program's run */
+#define MISSED_NS 1000000000ULL
+/* A walk during which something was lost is repeated after this. */
+#define RETRY_USEC 1000000ULL
 /* Rounds of draining before others get their turn */
 #define DRAINS_MAX 16
 
@@ -53,6 +57,7 @@ struct manager {
 	int64_t realtime_offset_ns;
 	uint64_t refreshed_ns;
 	uint64_t dropped, missed; /* already told as lost */
+	uint64_t missed_asked_ns;
 	uint64_t bad_records;
 	int64_t started_us;
 	bool snapshotting;
@@ -152,9 +157,16 @@ static void manager_feed_lost(struct manager *m, uint64_t count, const char *rea
 /* Whether something was lost since the last call; it is told once. */
 static bool manager_tell_lost(struct manager *m)
 {
-	uint64_t dropped = probe_dropped(m->probe), missed = probe_missed(m->probe);
-	bool lost = dropped != m->dropped || missed != m->missed;
+	uint64_t dropped = probe_dropped(m->probe), missed = m->missed,
+		 now = now_ns(CLOCK_BOOTTIME);
+	bool lost;
 
+	/* a system call for each program: not with every batch */
+	if (now - m->missed_asked_ns > MISSED_NS) {
+		m->missed_asked_ns = now;
+		missed = probe_missed(m->probe);
+	}
+	lost = dropped != m->dropped || missed != m->missed;
 	if (dropped != m->dropped)
 		manager_feed_lost(m, dropped - m->dropped, "ring-full");
 	if (missed != m->missed)
@@ -188,17 +200,32 @@ static int manager_snapshot(void *userdata)
 	return r;
 }
 
-/* After a loss the model may be wrong: once more, unless the walk itself overflows the ring. */
+/* The next walk: at the interval that was set, or soon. */
+static void manager_arm(struct manager *m, bool soon)
+{
+	uint64_t usec = soon ? RETRY_USEC : m->config->snapshot_sec * 1000000ULL;
+
+	if (!m->timer || !usec)
+		return;
+	sd_event_source_set_time_relative(m->timer, usec);
+	sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
+}
+
+/* A walk, and another one soon if something was lost while it ran. */
+static void manager_walk(struct manager *m)
+{
+	int r = manager_snapshot(m);
+
+	if (r < 0)
+		log_warning("cannot read the kernel's state again: %s", strerror(-r));
+	manager_arm(m, manager_tell_lost(m));
+}
+
+/* After a loss the model may be wrong. */
 static void manager_resync(struct manager *m)
 {
-	int r;
-
-	if (!manager_tell_lost(m))
-		return;
-	r = manager_snapshot(m);
-	if (r < 0)
-		log_warning("cannot read the kernel's state again after a loss: %s", strerror(-r));
-	manager_tell_lost(m);
+	if (manager_tell_lost(m))
+		manager_walk(m);
 }
 
 static void manager_refresh(void *userdata)
@@ -376,27 +403,11 @@ static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userd
 	return 0;
 }
 
-static int manager_arm(struct manager *m)
-{
-	uint64_t usec = m->config->snapshot_sec * 1000000ULL;
-
-	if (!usec)
-		return 0;
-	sd_event_source_set_time_relative(m->timer, usec);
-	return sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
-}
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct manager *m = userdata;
-	int r = manager_snapshot(m);
-
 	(void)source;
 	(void)usec;
-	if (r < 0)
-		log_warning("cannot read the kernel's state again: %s", strerror(-r));
-	manager_tell_lost(m);
-	manager_arm(m);
+	manager_walk(userdata);
 	return 0;
 }
 
@@ -522,7 +533,9 @@ static int manager_attach_sources(struct manager *m)
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
-	return r < 0 || m->replay ? r : manager_arm(m);
+	if (r >= 0 && !m->replay)
+		manager_arm(m, false);
+	return r;
 }
 
 static int manager_add_signals(struct manager *m)

@@ -5,27 +5,9 @@
 
 #include <stdlib.h>
 
-json_t *string_to_json(const char *text)
-{
-	json_t *string = json_string(text);
-	char *copy;
-
-	if (string)
-		return string;
-	copy = strdup(text);
-	if (!copy)
-		return NULL;
-	for (char *c = copy; *c; c++)
-		if (*c & 0x80)
-			*c = '?';
-	string = json_string(copy);
-	free(copy);
-	return string;
-}
-
 json_t *text_to_json(const char *text)
 {
-	return *text ? string_to_json(text) : json_null();
+	return json_text(*text ? text : NULL);
 }
 
 json_int_t json_count(uint64_t count)
@@ -159,10 +141,10 @@ static json_t *hooks_to_json(const struct model *model, enum record_hook_kind ki
 		const struct hook *h = &model->hooks[i];
 
 		if (h->kind == kind)
-			json_array_append_new(array, json_pack("{s:o, s:b, s:o}", "hook",
-							       string_to_json(h->name), "attached",
-							       h->attached, "reason",
-							       text_to_json(h->reason)));
+			json_array_append_new(array,
+					      json_pack("{s:o, s:b, s:o}", "hook",
+							json_text(h->name), "attached", h->attached,
+							"reason", text_to_json(h->reason)));
 	}
 	return array;
 }
@@ -174,10 +156,9 @@ static const char *mode_name(const struct model *model)
 
 json_t *model_support_to_json(const struct model *model)
 {
-	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "kernel",
-			 string_to_json(model->base.release), "machine",
-			 string_to_json(model->base.machine), "mode", mode_name(model), "reason",
-			 text_to_json(model->base.reason), "hooks",
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "kernel", json_text(model->base.release),
+			 "machine", json_text(model->base.machine), "mode", mode_name(model),
+			 "reason", text_to_json(model->base.reason), "hooks",
 			 hooks_to_json(model, RECORD_HOOK_PROGRAM), "features",
 			 hooks_to_json(model, RECORD_HOOK_FEATURE));
 }
@@ -188,8 +169,8 @@ json_t *model_lost_to_json(const struct model *model)
 
 	for (uint32_t i = 0; i < model->n_lost; i++)
 		json_array_append_new(array, json_pack("{s:o, s:I}", "reason",
-						       string_to_json(model->lost[i].reason),
-						       "count", json_count(model->lost[i].count)));
+						       json_text(model->lost[i].reason), "count",
+						       json_count(model->lost[i].count)));
 	return array;
 }
 

@@ -5,6 +5,8 @@
 
 #include "model.h"
 
+#include <cxlirqd/json.h>
+
 #include <string.h>
 
 /* A managed request, known by (irq, cookie) whether or not its handler is known yet. */
@@ -150,9 +152,7 @@ void device_apply(struct model *model, const struct record_device *r);
 void device_apply_gone(struct model *model, const struct record_device *r);
 void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r);
 
-/* A JSON string. Bytes above 0x7f become '?' where they are not UTF-8. */
-json_t *string_to_json(const char *text);
-/* The same, null for "". */
+/* json_text(), but null for "". */
 json_t *text_to_json(const char *text);
 /* JSON's numbers are signed. */
 json_int_t json_count(uint64_t count);

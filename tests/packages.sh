@@ -34,8 +34,8 @@ declare -A PACKAGES=(
 		libsystemd-dev libjansson-dev libcap-dev libsmartcols-dev
 		libpci-dev libinih-dev uthash-dev libmicrohttpd-dev
 		libsqlite3-dev libncurses-dev"
-	[check]="libcmocka-dev clang clang-format clang-tidy libclang-rt-dev
-		cppcheck shellcheck mandoc python3 valgrind"
+	[check]="libcmocka-dev clang clang-format libclang-rt-dev
+		cppcheck shellcheck mandoc python3 git xz-utils util-linux"
 	[vm]="ca-certificates debian-archive-keyring apt dpkg
 		gcc libc6-dev make bc flex bison libelf-dev libssl-dev dwarves
 		perl python3 rsync tar gzip xz-utils zstd cpio kmod util-linux

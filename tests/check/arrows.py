@@ -11,12 +11,12 @@ import re
 import sys
 
 STAGES = [
-    ("ground", "log cpus pci-class"),
+    ("ground", "log json cpus pci-class"),
     ("records", "event decode trace"),
     ("sources", "kernel-names probe ring snapshot sysfs topology* uevent"),
     ("state", "model* domain vector affinity action device change"),
     ("settings", "config privilege"),
-    ("wire", "json varlink* backlog"),
+    ("wire", "varlink* backlog"),
     ("sinks", "sink-*"),
     ("whole", "manager"),
     ("program", "main"),

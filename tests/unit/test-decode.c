@@ -94,8 +94,7 @@ static const struct type {
 /* The record is at the very end of its memory, so that the sanitizer sees a byte too many. */
 static int decode_copy(const void *record, size_t size)
 {
-	size_t room = (size + 7) / 8 * 8;
-	unsigned char *memory = malloc(room ?: 8), *at = memory;
+	unsigned char *memory = malloc(size ?: 1), *at = memory;
 	struct event event = {};
 	int r;
 
@@ -320,6 +319,10 @@ static void test_vector(void **state)
 	record.vector.error = -4096;
 	assert_int_equal(result(), -EBADMSG);
 	record.vector.error = INT32_MIN;
+	assert_int_equal(result(), -EBADMSG);
+	record.vector.error = 4095;
+	assert_int_equal(result(), bare);
+	record.vector.error = 4096;
 	assert_int_equal(result(), -EBADMSG);
 	record.vector.error = INT32_MAX;
 	assert_int_equal(result(), -EBADMSG);

@@ -4,6 +4,7 @@
  * where there is nothing to tell. The lists below are the contract, written as the interface
  * writes types; they know nothing of the code that makes the objects.
  */
+#include "cxlirqd/json.h"
 #include "records.h"
 
 #define NVME "0000:01:00.0"
@@ -386,14 +387,13 @@ static void test_text(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		json_auto_t *text = text_to_json(texts[i].text),
-			    *string = string_to_json(texts[i].text);
+		json_auto_t *text = text_to_json(texts[i].text), *string = json_text(texts[i].text);
 
 		assert_string_equal(json_string_value(text), texts[i].shown);
 		assert_true(json_equal(text, string));
 	}
 	{
-		json_auto_t *null = text_to_json(""), *empty = string_to_json("");
+		json_auto_t *null = text_to_json(""), *empty = json_text("");
 
 		assert_true(json_is_null(null));
 		assert_string_equal(json_string_value(empty), "");
