@@ -56,10 +56,44 @@ static void land(struct world *w, uint64_t mask, uint32_t from, uint32_t to)
 	struct vector_record applied = moved(
 		make_vector(0, 30, NVME), RECORD_REASON_AFFINITY_APPLIED, mask, mask, MESSAGE(to));
 
+	/* the kernel clears this one afterwards */
+	applied.masks[RECORD_MASK_PENDING][0] = mask;
 	done_by(&write.header, RECORD_CAUSE_AFFINITY_WRITE, "innocent", 99);
 	done_by(&applied.r.header, RECORD_CAUSE_AFFINITY_WRITE, "innocent", 99);
 	tell(w, write);
 	tell(w, applied);
+}
+
+/* A CPU that goes: the mask stays, the interrupt goes to another CPU of it. */
+static void test_effective(void **state)
+{
+	struct world *w = *state;
+
+	start_and_forget(w, 30, 0x41);
+	tell(w,
+	     moved(make_vector(0, 30, NVME), RECORD_REASON_AFFINITY_APPLIED, 3, 2, MESSAGE(0x41)));
+	expect_event(w,
+		     "{'type': 'affinity-change', 'old': '0-1', 'new': '0-1', 'old_effective': '0',"
+		     " 'new_effective': '1', 'pending': false}");
+	expect_nothing(w);
+}
+
+/* CPUs that are beyond the first word of a mask */
+static void test_many_cpus(void **state)
+{
+	struct world *w = *state;
+	struct vector_record v = moved(make_vector(0, 30, NVME), RECORD_REASON_AFFINITY_APPLIED, 3,
+				       1, MESSAGE(0x41));
+
+	start_and_forget(w, 30, 0x41);
+	v.masks[RECORD_MASK_AFFINITY][WORDS - 1] = 1ULL << 63;
+	tell(w, v);
+	expect_event(w, "{'type': 'affinity-change', 'old': '0-1', 'new': '0-1,255'}");
+	v.masks[RECORD_MASK_EFFECTIVE][1] = 1;
+	tell(w, v);
+	expect_event(w,
+		     "{'type': 'affinity-change', 'old_effective': '0', 'new_effective': '0,64'}");
+	expect_nothing(w);
 }
 
 static void test_pending(void **state)
@@ -83,8 +117,11 @@ static void test_pending(void **state)
 	expect_event(w, "{'type': 'message-change', 'cause': {'comm': 'tuna', 'pid': 71}}");
 	expect_nothing(w);
 
-	/* it is used up: the next move is of whoever does it */
-	land(w, 1, 0x42, 0x43);
+	/* it is used up: the next message, and the next move, is of whoever does it */
+	land(w, 2, 0x42, 0x43);
+	expect_event(w, "{'type': 'message-change', 'cause': {'comm': 'innocent'}}");
+	expect_nothing(w);
+	land(w, 1, 0x43, 0x44);
 	expect_event(w, "{'type': 'affinity-change', 'cause': {'comm': 'innocent'}}");
 	expect_event(w, "{'type': 'message-change', 'cause': {'comm': 'innocent'}}");
 	expect_nothing(w);
@@ -282,6 +319,32 @@ static void test_immutability(void **state)
 	expect_domain(w, "VECTOR", "{'immutability': 'declared', 'message_changes': 1}");
 }
 
+/* Moves are counted for the device's domain and its parent, as far as there are such levels. */
+static void test_counted_levels(void **state)
+{
+	struct world *w = *state;
+	struct vector_record v = moved(make_vector(0, 30, NVME), RECORD_REASON_AFFINITY_APPLIED, 2,
+				       1, MESSAGE(0x42));
+
+	tell(w, make_domain(RECORD_REASON_CREATED, 0x100, "MSIX"));
+	tell(w, make_domain(RECORD_REASON_CREATED, 0x200, "VECTOR"));
+	tell(w, make_domain(RECORD_REASON_CREATED, 0x300, "far"));
+	start_and_forget(w, 30, 0x41);
+	v.r.n_levels = 3;
+	v.r.levels[2].domain = 0x300;
+	tell(w, v);
+	expect_domain(w, "MSIX", "{'affinity_changes': 1, 'message_changes': 1}");
+	expect_domain(w, "VECTOR", "{'affinity_changes': 1, 'message_changes': 1}");
+	expect_domain(w, "far", "{'affinity_changes': 0, 'message_changes': 0, 'mapped': 1}");
+	/* what stands behind the last level means nothing */
+	v.r.n_levels = 1;
+	v.r.message = MESSAGE(0x43);
+	v.masks[RECORD_MASK_AFFINITY][0] = 1;
+	tell(w, v);
+	expect_domain(w, "MSIX", "{'affinity_changes': 2, 'message_changes': 2}");
+	expect_domain(w, "VECTOR", "{'affinity_changes': 1, 'message_changes': 1, 'mapped': 0}");
+}
+
 static void test_few_moves(void **state)
 {
 	struct world *w = *state;
@@ -301,6 +364,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_listening, world_teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_move),
+		TEST(test_effective),
+		TEST(test_many_cpus),
 		TEST(test_pending),
 		TEST(test_pending_twice),
 		TEST(test_pending_same),
@@ -311,6 +376,7 @@ int main(void)
 		TEST(test_move_without_handler),
 		TEST(test_causes),
 		TEST(test_immutability),
+		TEST(test_counted_levels),
 		TEST(test_few_moves),
 	};
 

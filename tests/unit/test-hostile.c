@@ -91,7 +91,9 @@ static int free_all(void **state)
 
 struct reader {
 	struct model *model;
+	json_t *events; /* NULL: not kept */
 	size_t n;
+	size_t every; /* so many records the model is asked for everything; 0: never */
 };
 
 static void on_change(const struct change *change, void *userdata)
@@ -102,6 +104,8 @@ static void on_change(const struct change *change, void *userdata)
 
 	assert_non_null(type);
 	assert_string_equal(type, change_name(change->type));
+	if (reader->events)
+		json_array_append(reader->events, event);
 	json_decref(event);
 }
 
@@ -114,6 +118,8 @@ static void on_record(const struct record_header *record, void *userdata)
 	if (reader->model)
 		model_apply(reader->model, &event);
 	reader->n++;
+	if (reader->every && reader->n % reader->every == 0)
+		json_decref(model_to_json(reader->model));
 }
 
 static void check_no_negative(const json_t *json)
@@ -200,6 +206,35 @@ static void test_whole(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(read_trace(traces[i].bytes, traces[i].size, true, &reader), 0);
 		assert_int_equal(reader.n, traces[i].n);
+	}
+}
+
+/* The same records, the same events and the same model, whoever asked for what in between */
+static void test_asked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		json_t *models[2], *events[2];
+
+		for (size_t k = 0; k < 2; k++) {
+			struct reader reader;
+			struct model *model = new_model(&reader);
+
+			reader.events = events[k] = json_array();
+			reader.every = k * 7;
+			for (size_t n = 0; n < traces[i].n; n++)
+				on_record((const void *)(traces[i].bytes + traces[i].at[n]),
+					  &reader);
+			models[k] = model_to_json(model);
+			model_free(model);
+		}
+		assert_true(json_array_size(events[0]) > 10);
+		assert_true(json_equal(events[0], events[1]));
+		assert_true(json_equal(models[0], models[1]));
+		for (size_t k = 0; k < 2; k++) {
+			json_decref(models[k]);
+			json_decref(events[k]);
+		}
 	}
 }
 
@@ -334,8 +369,11 @@ static void test_disordered(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	   cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_altered),	   cmocka_unit_test(test_altered_records),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_altered),
+		cmocka_unit_test(test_altered_records),
 		cmocka_unit_test(test_disordered),
 	};
 

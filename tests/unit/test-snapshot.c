@@ -245,6 +245,32 @@ static void test_affinity(void **state)
 	expect_nothing(w);
 }
 
+/* Masks of another width, as a hand-made trace may have: another width is another mask. */
+static void test_affinity_width(void **state)
+{
+	static const uint32_t widths[] = { 2, 8, 1, WORDS };
+	struct world *w = *state;
+	struct {
+		struct record_vector r;
+		uint64_t masks[RECORD_MASKS * 8];
+	} v = { .r = vector_seen(30, 0x41).r };
+
+	walk(w, true);
+	for (size_t i = 0; i < 4; i++) {
+		memset(v.masks, 0xff, sizeof(v.masks));
+		v.r.mask_words = widths[i];
+		v.r.header.size = (uint32_t)(sizeof(v.r) + RECORD_MASKS * widths[i] * 8);
+		walk_begin(w);
+		see_domain(w, 0x100, "MSIX");
+		tell(w, v);
+		tell(w, make_action(RECORD_REASON_SNAPSHOT, 30, 1, "nvme0q0"));
+		walk_end(w, true);
+		expect_event(w, "{'type': 'correction', 'kind': 'affinity'}");
+		expect_nothing(w);
+	}
+	expect_vector(w, 30, "{'affinity': '0-255'}");
+}
+
 static void test_affinity_pending(void **state)
 {
 	struct world *w = *state;
@@ -444,23 +470,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_first),
-		TEST(test_first_meets_events),
-		TEST(test_first_meets_new),
-		TEST(test_first_incomplete),
-		TEST(test_nothing_new),
-		TEST(test_domains),
-		TEST(test_vectors),
-		TEST(test_vector_replaced),
-		TEST(test_message),
-		TEST(test_affinity),
-		TEST(test_affinity_pending),
-		TEST(test_handlers),
-		TEST(test_incomplete),
-		TEST(test_told_twice),
-		TEST(test_broken_off),
-		TEST(test_order),
-		TEST(test_sysfs),
+		TEST(test_first),	    TEST(test_first_meets_events),
+		TEST(test_first_meets_new), TEST(test_first_incomplete),
+		TEST(test_nothing_new),	    TEST(test_domains),
+		TEST(test_vectors),	    TEST(test_vector_replaced),
+		TEST(test_message),	    TEST(test_affinity),
+		TEST(test_affinity_width),  TEST(test_affinity_pending),
+		TEST(test_handlers),	    TEST(test_incomplete),
+		TEST(test_told_twice),	    TEST(test_broken_off),
+		TEST(test_order),	    TEST(test_sysfs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ static void test_placeholder(void **state)
 	struct world *w = *state;
 
 	tell(w, make_alloc(30, 1));
+	expect_vector(w, 30, "{'target': null, 'index': null, 'hwirq': null, 'chip': null}");
 	tell(w, make_x86(30, 239, 0));
 	expect_vector(w, 30,
 		      "{'irq': 30, 'provider': null, 'message': null, 'state': 'allocated'}");
