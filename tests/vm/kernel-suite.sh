@@ -3,7 +3,7 @@
 #
 # Everything that is proven on one kernel, in virtual machines:
 #   kernel-suite.sh bench|debian-6.12|debian-6.1
-#   - the bed itself
+#   - the bed itself; on the bench kernel, that it notices a broken run
 #   - cxlirqd against its witnesses, through unrest (scenarios/witness.sh)
 #   - which hooks this kernel gives: tests/data/coverage/KERNEL is the answer
 #     that is expected, word for word (COVERAGE=write makes it anew)
@@ -54,6 +54,12 @@ else
 fi
 
 if [ "$kernel" = bench ]; then
+	if python3 "$here/host-test.py" "$("$here/kernel.sh" bench)"; then
+		echo "ok a broken run is noticed: panic, splat, hang, and others"
+	else
+		echo "not ok the bed calls a broken run good"
+		failed=1
+	fi
 	# behind an IOMMU that remaps interrupts there are messages that never change, and multi-MSI
 	witness "$work/remapped" --machine cxl-intel-iommu
 	"$here/run.sh" "$kernel" "$here/scenarios/threaded.sh" -p "$build/cxlirqd" \
