@@ -270,6 +270,53 @@ struct irq_desc___inline {
 	struct cpumask pending_mask[1];
 };
 
+/* include/linux/pci-epf.h, pci-epc.h: endpoint controllers and functions */
+enum pci_epf_doorbell_type {
+	PCI_EPF_DOORBELL_MSI,
+};
+
+enum pci_barno {
+	BAR_0,
+};
+
+struct pci_epf_doorbell_msg {
+	struct msi_msg msg;
+	int virq;
+	enum pci_epf_doorbell_type
+		type; /* this and what follows: later than doorbells themselves */
+	enum pci_barno bar;
+	u64 offset;
+};
+
+struct pci_epf_bar_submap {
+	u64 phys_addr;
+	unsigned long size;
+};
+
+struct pci_epf_bar {
+	u64 phys_addr;
+	unsigned long size;
+	enum pci_barno barno;
+	unsigned int num_submap; /* 7.0 */
+	struct pci_epf_bar_submap *submap;
+};
+
+struct pci_epc {
+	struct device dev;
+	struct list_head pci_epf;
+};
+
+struct pci_epf {
+	struct device dev;
+	struct pci_epf_bar bar[6];
+	u8 func_no;
+	u8 vfunc_no;
+	struct pci_epc *epc;
+	struct list_head list;
+	struct pci_epf_doorbell_msg *db_msg;
+	u16 num_db;
+};
+
 /* x86: arch/x86/kernel/apic/vector.c */
 struct apic_chip_data {
 	unsigned int vector;

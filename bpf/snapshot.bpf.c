@@ -7,6 +7,7 @@
  * fit into the ring.
  */
 #include "domain.bpf.h"
+#include "doorbell.bpf.h"
 #include "owner.bpf.h"
 
 #define DOMAINS_MAX 65536
@@ -191,7 +192,20 @@ static __always_inline void walk_irqs(struct walk_context *c)
 	bpf_loop(IRQS_MAX, irq_step, c, 0);
 }
 
-/* ---- managed requests of every device ------------------------------------------------------ */
+/* ---- managed requests of every device, doorbells of endpoint functions --------------------- */
+
+#define BUS_PCI_EPF 0x6670652d696370ULL /* "pci-epf" */
+
+static __always_inline bool is_endpoint_function(u64 device)
+{
+	const char *name = BPF_CORE_READ((struct device *)device, bus, name);
+	u64 text = 0;
+
+	if (!bpf_core_type_exists(struct pci_epf) || !name)
+		return false;
+	bpf_probe_read_kernel(&text, sizeof(text), name);
+	return text == BUS_PCI_EPF;
+}
 
 static long devres_step(u32 i, struct walk_context *c)
 {
@@ -238,6 +252,11 @@ static long device_step(u32 i, struct walk_context *c)
 	bpf_loop(DEVRES_MAX, devres_step, c, 0);
 	if (c->emitted >= c->limit || c->result == SNAPSHOT_FULL)
 		return 1;
+	if (c->position >= c->cursor && is_endpoint_function(c->device) &&
+	    !doorbell_emit_function(c->device)) {
+		c->result = SNAPSHOT_FULL;
+		return 1;
+	}
 	READ(next, (void *)c->node);
 	c->node = next == c->node ? 0 : next;
 	return 0;

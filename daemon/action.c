@@ -127,6 +127,17 @@ static void action_fill(struct model *model, struct action *action, const struct
 	}
 }
 
+/* The last handler has gone, or the first has come. */
+static void actions_changed(struct model *model, struct vector *vector,
+			    const struct record_dev *device, const struct record_header *header)
+{
+	vector->left_ns = vector->actions ? 0 : header->time_ns;
+	if (!vector->actions)
+		vector->left = *device;
+	vector_want_check(model, vector, header);
+	doorbell_handlers(model, vector, header);
+}
+
 void action_apply(struct model *model, const struct record_action *r)
 {
 	struct change change = { .type = CHANGE_HANDLER_REQUESTED };
@@ -159,10 +170,13 @@ void action_apply(struct model *model, const struct record_action *r)
 		change.vector = vector;
 		change.action = action;
 		model_change(model, &change, &r->header);
+		actions_changed(model, vector, &action->device, &r->header);
 		return;
 	}
 	if (is_new && model->populated)
 		vector->corrected |= 1U << CORRECTION_HANDLER_APPEARED;
+	if (is_new)
+		actions_changed(model, vector, &action->device, &r->header);
 	vector_settle_seen(vector);
 }
 
@@ -171,6 +185,7 @@ void action_apply_freed(struct model *model, const struct record_action_freed *r
 	struct change change = { .type = CHANGE_HANDLER_FREED };
 	struct vector *vector = vector_find(model, r->irq);
 	struct action *action = vector ? action_find(vector, r->cookie) : NULL;
+	struct record_dev device;
 
 	owner_drop(model, r->irq, r->cookie);
 	if (!action)
@@ -178,7 +193,9 @@ void action_apply_freed(struct model *model, const struct record_action_freed *r
 	change.vector = vector;
 	change.action = action;
 	model_change(model, &change, &r->header);
+	device = action->device;
 	action_unlink(model, vector, action);
+	actions_changed(model, vector, &device, &r->header);
 }
 
 void action_apply_owner(struct model *model, const struct record_owner *r)
@@ -215,6 +232,7 @@ void action_walk_end(struct model *model, struct vector *vector, const struct re
 {
 	struct action *action = vector->actions, *next;
 	struct change change = { .type = CHANGE_HANDLER_FREED, .vector = vector };
+	struct record_dev device;
 
 	for (; action; action = next) {
 		next = action->next;
@@ -223,7 +241,9 @@ void action_walk_end(struct model *model, struct vector *vector, const struct re
 		model_correct(model, CORRECTION_HANDLER_VANISHED, NULL, vector, &r->header);
 		change.action = action;
 		model_change(model, &change, &r->header);
+		device = action->device;
 		action_unlink(model, vector, action);
+		actions_changed(model, vector, &device, &r->header);
 	}
 }
 

@@ -100,6 +100,17 @@ bool affinity_differs(const struct vector *vector, const struct record_vector *r
 	       (pending && !mask_equal(vector, r, RECORD_MASK_PENDING));
 }
 
+/* The kernel empties the mask of a request that waited only after it has carried it out. */
+static bool has_waited(const struct record_vector *r)
+{
+	const __u64 *mask = r->masks + (size_t)RECORD_MASK_PENDING * r->mask_words;
+
+	for (uint32_t i = 0; i < r->mask_words; i++)
+		if (mask[i])
+			return true;
+	return false;
+}
+
 /*
  * Whose doing it is: of the record's task, or, when what lands is what somebody asked for before,
  * of him: the interrupt's own context is whoever was running there. A CPU that goes offline may
@@ -110,6 +121,10 @@ static void affinity_cause(struct vector *vector, const struct record_vector *r,
 	bool pending = affinity_is_pending(r->state), lands;
 
 	cause_from_header(ret, &r->header);
+	/* no enclosing call, and nothing waited: some driver called for it here and now */
+	if (ret->kind == RECORD_CAUSE_NONE && !affinity_is_pending(vector->state) &&
+	    (pending || !has_waited(r)))
+		ret->kind = RECORD_CAUSE_AFFINITY_KERNEL;
 	if (pending &&
 	    (!affinity_is_pending(vector->state) || !mask_equal(vector, r, RECORD_MASK_PENDING)))
 		vector->pending = *ret;
@@ -137,7 +152,8 @@ static void count_affinity_change(struct model *model, struct vector *vector)
 	}
 }
 
-void affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r)
+void affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r,
+		    struct cause *ret_cause)
 {
 	bool pending = affinity_is_pending(r->state),
 	     dropped = r->reason == RECORD_REASON_AFFINITY_DROPPED;
@@ -146,19 +162,18 @@ void affinity_apply(struct model *model, struct vector *vector, const struct rec
 	size_t size = (size_t)RECORD_MASKS * vector->mask_words * sizeof(uint64_t);
 	struct change change = { .type = CHANGE_AFFINITY, .vector = vector, .pending = pending };
 	uint64_t *old = NULL;
-	struct cause cause;
 	bool differs;
 
 	differs = !mask_is(vector, before, r, shown_mask(r->state)) ||
 		  (!pending && !mask_equal(vector, r, RECORD_MASK_EFFECTIVE));
-	affinity_cause(vector, r, &cause);
+	affinity_cause(vector, r, ret_cause);
 	if (differs && vector->masks && vector->mask_words == r->mask_words && vector->actions) {
 		old = malloc(size ?: 1);
 		if (old)
 			memcpy(old, vector->masks, size);
 	}
 	if (affinity_store(vector, r) && old) {
-		change.cause = &cause;
+		change.cause = ret_cause;
 		change.old_mask = old + before * (size_t)vector->mask_words;
 		change.old_effective = old + RECORD_MASK_EFFECTIVE * (size_t)vector->mask_words;
 		if (!pending && !dropped)

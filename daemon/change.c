@@ -5,26 +5,28 @@
 
 #include <stdlib.h>
 
-static const char *cause_kind(const struct cause *cause)
+/* A driver's callback on a CPU's way down or up */
+static bool is_hotplug_thread(const struct cause *cause)
 {
-	bool kthread = cause->flags & RECORD_F_KTHREAD;
+	return cause->flags & RECORD_F_KTHREAD && !strncmp(cause->comm, "cpuhp/", 6);
+}
 
+const char *cause_kind(const struct cause *cause)
+{
 	switch (cause->kind) {
 	case RECORD_CAUSE_AFFINITY_WRITE: return "affinity-write";
 	case RECORD_CAUSE_AFFINITY_HINT: return "affinity-kernel";
+	case RECORD_CAUSE_AFFINITY_KERNEL:
+		return is_hotplug_thread(cause) ? "cpu-hotplug" : "affinity-kernel";
 	case RECORD_CAUSE_CPU_HOTPLUG: return "cpu-hotplug";
 	case RECORD_CAUSE_REQUEST:
 	case RECORD_CAUSE_FREE:
 	case RECORD_CAUSE_PROBE: return "driver";
-	default:
-		/* a driver's callback on a CPU's way down or up */
-		if (kthread && !strncmp(cause->comm, "cpuhp/", 6))
-			return "cpu-hotplug";
-		return "unknown";
+	default: return is_hotplug_thread(cause) ? "cpu-hotplug" : "unknown";
 	}
 }
 
-static json_t *cause_to_json(const struct cause *cause)
+json_t *cause_to_json(const struct cause *cause)
 {
 	if (!cause || !cause->valid)
 		return json_pack("{s:s, s:n, s:n, s:n}", "kind", "unknown", "comm", "pid", "uid");
@@ -107,6 +109,16 @@ static void add_affinity(const struct model *model, const struct change *c, json
 	set(object, "cause", cause_to_json(c->cause));
 }
 
+static void add_doorbell(const struct model *model, const struct change *c, json_t *object)
+{
+	doorbell_event_to_json(model, c->doorbell, c->doorbell_event, object);
+	if (c->doorbell_event == DOORBELL_CHANGED) {
+		set(object, "old_message", message_to_json(&c->old_message, true));
+		set(object, "new_message", message_to_json(&c->new_message, true));
+	}
+	set(object, "cause", cause_to_json(c->cause));
+}
+
 static void add_cpu(const struct model *model, const struct change *c, json_t *object)
 {
 	(void)model;
@@ -141,9 +153,11 @@ static const struct {
 	[CHANGE_DEMAND] = { "demand", add_demand },
 	[CHANGE_MESSAGE] = { "message-change", add_message },
 	[CHANGE_AFFINITY] = { "affinity-change", add_affinity },
+	[CHANGE_DOORBELL] = { "doorbell", add_doorbell },
 	[CHANGE_CPU] = { "cpu", add_cpu },
 	[CHANGE_GAP] = { "gap", add_gap },
 	[CHANGE_CORRECTION] = { "correction", add_correction },
+	[CHANGE_CHECK] = { NULL, NULL },
 };
 _Static_assert(sizeof(types) / sizeof(*types) == CHANGE_TYPE_MAX, "a type has no line");
 

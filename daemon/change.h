@@ -17,6 +17,7 @@ struct domain;
 struct vector;
 struct action;
 struct cause;
+struct doorbell;
 
 enum change_type {
 	CHANGE_DOMAIN_CREATED,
@@ -28,9 +29,11 @@ enum change_type {
 	CHANGE_DEMAND,
 	CHANGE_MESSAGE,
 	CHANGE_AFFINITY,
+	CHANGE_DOORBELL,
 	CHANGE_CPU,
 	CHANGE_GAP,
 	CHANGE_CORRECTION,
+	CHANGE_CHECK, /* nothing happened to @vector for a while: no event, but rules look at it */
 	CHANGE_TYPE_MAX
 };
 
@@ -40,6 +43,8 @@ struct change {
 	const struct domain *domain;
 	const struct vector *vector;
 	const struct action *action;
+	const struct doorbell *doorbell;
+	unsigned int doorbell_event; /* CHANGE_DOORBELL: enum doorbell_event */
 	const struct cause *cause;
 	struct record_msg old_message, new_message; /* CHANGE_MESSAGE */
 	const uint64_t *old_mask,
@@ -48,11 +53,17 @@ struct change {
 	int error; /* CHANGE_DEMAND: errno of a refused request */
 	uint32_t cpu, online; /* CHANGE_CPU */
 	uint64_t count; /* CHANGE_GAP */
+	bool reconciled; /* no record told of it: a walk found the difference */
 	const char *reason; /* CHANGE_GAP: reason, CHANGE_CORRECTION: kind */
 };
 
 /* "vector-allocated" and so on. Static string. */
 const char *change_name(enum change_type type);
+
+/* "affinity-write" and so on. Static string. */
+const char *cause_kind(const struct cause *cause);
+/* JSON object of the contract ("cause"); NULL or not valid: unknown. New reference. */
+json_t *cause_to_json(const struct cause *cause);
 
 /* JSON object of the contract ("event"); new reference, NULL without memory. */
 json_t *change_to_json(const struct model *model, const struct change *change);

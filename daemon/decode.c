@@ -104,6 +104,22 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 			      {} },
 	[RECORD_LOST] = { .size = sizeof(struct record_lost),
 			  .texts = { TEXT(struct record_lost, reason) } },
+	[RECORD_DOORBELL] = { sizeof(struct record_doorbell),
+			      CHOICE(struct record_doorbell, reason, RECORD_REASON_MAX),
+			      { TEXT(struct record_doorbell, epc_name),
+				TEXT(struct record_doorbell, epf_name),
+				TEXT(struct record_doorbell, driver),
+				TEXT(struct record_doorbell, provider) } },
+	[RECORD_BAR] = { sizeof(struct record_bar),
+			 CHOICE(struct record_bar, reason, RECORD_REASON_MAX),
+			 { TEXT(struct record_bar, epc_name) } },
+	[RECORD_TICK] = { .size = sizeof(struct record_header) },
+	[RECORD_PMU] = { .size = sizeof(struct record_pmu),
+			 .texts = { TEXT(struct record_pmu, name), TEXT(struct record_pmu, device),
+				    TEXT(struct record_pmu, cpumask) } },
+	[RECORD_PATTERN] = { sizeof(struct record_pattern),
+			     CHOICE(struct record_pattern, kind, RECORD_PATTERN_KIND_MAX),
+			     { TEXT(struct record_pattern, pattern) } },
 };
 
 /* Fields that the table has no word for. */
@@ -127,6 +143,18 @@ static bool is_sound(const struct record_header *header)
 		const struct record_message *r = (const void *)header;
 
 		return r->count <= RANGE_MAX && r->irq <= UINT32_MAX - r->count;
+	}
+	case RECORD_DOORBELL: {
+		const struct record_doorbell *r = (const void *)header;
+
+		return r->error >= -ERRNO_MAX && r->error <= ERRNO_MAX && r->count <= RANGE_MAX &&
+		       (r->index <= RANGE_MAX || r->index == ~0U) &&
+		       r->type <= RECORD_DOORBELL_EMBEDDED && r->copy < RECORD_COPY_MAX;
+	}
+	case RECORD_BAR: {
+		const struct record_bar *r = (const void *)header;
+
+		return r->bar < 6;
 	}
 	default: return true;
 	}

@@ -134,16 +134,28 @@ static bool is_declared_immutable(const struct model *model, const struct domain
 #define OBSERVED_CHANGES_MIN 32
 #define OBSERVED_VECTORS_MIN 2
 
-static const char *domain_immutability(const struct model *model, const struct domain *domain)
+enum immutability domain_immutability(const struct model *model, const struct domain *domain)
 {
 	if (is_declared_immutable(model, domain))
-		return "declared";
+		return IMMUTABILITY_DECLARED;
 	if (domain->message_changes)
-		return "mutable";
+		return IMMUTABILITY_MUTABLE;
 	if (domain->affinity_changes >= OBSERVED_CHANGES_MIN &&
 	    domain->affinity_vectors >= OBSERVED_VECTORS_MIN)
-		return "observed";
-	return "unknown";
+		return IMMUTABILITY_OBSERVED;
+	return IMMUTABILITY_UNKNOWN;
+}
+
+const char *immutability_name(enum immutability immutability)
+{
+	static const char *const names[] = {
+		[IMMUTABILITY_UNKNOWN] = "unknown",
+		[IMMUTABILITY_MUTABLE] = "mutable",
+		[IMMUTABILITY_OBSERVED] = "observed",
+		[IMMUTABILITY_DECLARED] = "declared",
+	};
+
+	return names[immutability];
 }
 
 static json_t *domain_flags_to_json(const struct model *model, const struct domain *domain)
@@ -194,9 +206,9 @@ static json_t *domain_to_json(const struct model *model, const struct domain *do
 			 domain->hwirq_max >> 63 ? json_null() :
 						   json_integer((json_int_t)domain->hwirq_max),
 			 "mapped", (json_int_t)domain->mapped, "chip", text_to_json(domain->chip),
-			 "immutability", domain_immutability(model, domain), "affinity_changes",
-			 (json_int_t)domain->affinity_changes, "message_changes",
-			 (json_int_t)domain->message_changes);
+			 "immutability", immutability_name(domain_immutability(model, domain)),
+			 "affinity_changes", (json_int_t)domain->affinity_changes,
+			 "message_changes", (json_int_t)domain->message_changes);
 }
 
 json_t *model_domains_to_json(const struct model *model)

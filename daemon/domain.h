@@ -29,4 +29,15 @@ struct domain {
 	UT_hash_handle hh;
 };
 
+enum immutability {
+	IMMUTABILITY_UNKNOWN,
+	IMMUTABILITY_MUTABLE, /* an affinity change has changed a message */
+	IMMUTABILITY_OBSERVED, /* many affinity changes, and none has */
+	IMMUTABILITY_DECLARED /* IRQ_DOMAIN_FLAG_MSI_IMMUTABLE */
+};
+
+enum immutability domain_immutability(const struct model *model, const struct domain *domain);
+/* "declared" and so on. Static string. */
+const char *immutability_name(enum immutability immutability);
+
 #endif

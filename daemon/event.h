@@ -28,6 +28,10 @@ struct event {
 		const struct record_sysfs_irq *sysfs_irq;
 		const struct record_snapshot *snapshot;
 		const struct record_lost *lost;
+		const struct record_doorbell *doorbell;
+		const struct record_bar *bar;
+		const struct record_pmu *pmu;
+		const struct record_pattern *pattern;
 	};
 };
 

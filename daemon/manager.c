@@ -8,7 +8,7 @@
  * then the walk runs, then what the ring held meanwhile is applied; after any loss, and at a slow
  * interval, the walk runs again.
  */
-#include "manager.h"
+#include "manager-private.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -25,11 +25,10 @@
 
 #include "decode.h"
 #include "log.h"
-#include "model.h"
 #include "privilege.h"
 #include "probe.h"
 #include "ring.h"
-#include "sink-varlink.h"
+#include "sink.h"
 #include "snapshot.h"
 #include "topology.h"
 #include "trace.h"
@@ -40,28 +39,9 @@
 #define MISSED_NS 1000000000ULL
 /* A walk during which something was lost is repeated after this. */
 #define RETRY_USEC 1000000ULL
+#define VIOLATIONS_MAX 4096
 /* Rounds of draining before others get their turn */
 #define DRAINS_MAX 16
-
-struct manager {
-	const struct config *config;
-	const char *replay;
-	FILE *record;
-	sd_event *event;
-	sd_event_source *ring_source, *timer;
-	struct probe *probe;
-	struct ring *ring;
-	struct topology *topology;
-	struct model *model;
-	struct sink_varlink *varlink;
-	int64_t realtime_offset_ns;
-	uint64_t refreshed_ns;
-	uint64_t dropped, missed; /* already told as lost */
-	uint64_t missed_asked_ns;
-	uint64_t bad_records;
-	int64_t started_us;
-	bool snapshotting;
-};
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -95,6 +75,52 @@ static void manager_on_record(const void *data, size_t size, void *userdata)
 	model_apply(m->model, &event);
 }
 
+/* One event, made once, for every sink. @json is taken over. */
+static void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
+			    enum violation_outcome outcome)
+{
+	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_t *irq = json_object_get(json, "irq");
+	struct sink_event event = {
+		.time_us = json_integer_value(json_object_get(json, "time_us")),
+		.type = json_string_value(json_object_get(json, "type")),
+		.has_irq = json_is_integer(irq),
+		.irq = (uint32_t)json_integer_value(irq),
+		.device = json_string_value(json_object_get(json, "device")),
+		.json = json,
+		.text = text,
+		.violation = violation,
+		.outcome = outcome,
+	};
+
+	if (text)
+		sink_varlink_publish(m->varlink, &event);
+	json_decref(json);
+}
+
+static bool manager_is_losing(struct manager *m)
+{
+	return m->probe &&
+	       (probe_dropped(m->probe) != m->dropped || probe_missed(m->probe) != m->missed);
+}
+
+static void manager_on_finding(const struct finding *finding, void *userdata)
+{
+	const struct violation *violation;
+	struct manager *m = userdata;
+	enum violation_outcome outcome;
+
+	/* what did not come may have been lost: the next walk will tell */
+	if (finding->from_silence && manager_is_losing(m)) {
+		m->doubtful++;
+		return;
+	}
+	outcome = violations_add(m->violations, finding, m->change_us, &violation);
+	if (outcome == VIOLATION_REFUSED || outcome == VIOLATION_STANDING)
+		return;
+	manager_publish(m, violation_to_event_json(violation), violation, outcome);
+}
+
 static void manager_on_change(const struct change *change, void *userdata)
 {
 	struct manager *m = userdata;
@@ -103,7 +129,10 @@ static void manager_on_change(const struct change *change, void *userdata)
 	if (m->topology && change->vector && change->vector->msi_type &&
 	    (change->type == CHANGE_VECTOR_ALLOCATED || change->type == CHANGE_VECTOR_FREED))
 		topology_touch(m->topology, change->vector->provider.name);
-	sink_varlink_change(m->varlink, change);
+	if (change->type != CHANGE_CHECK)
+		manager_publish(m, change_to_json(m->model, change), NULL, 0);
+	m->change_us = model_time_us(m->model, change->time_ns);
+	rule_eval(&m->rules, m->model, change, manager_on_finding, m);
 }
 
 /* ---- sources ------------------------------------------------------------------------------- */
@@ -119,13 +148,31 @@ static int manager_feed_topology(const struct record_header *record, void *userd
 	return 0;
 }
 
+/* What waits for time to pass gets its tick, once. */
+static void manager_arm_tick(struct manager *m)
+{
+	uint64_t due = model_tick_due(m->model);
+
+	if (!m->tick || due == m->tick_ns)
+		return;
+	m->tick_ns = due;
+	sd_event_source_set_time(m->tick, due / 1000 + 1);
+	sd_event_source_set_enabled(m->tick, due ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+static void manager_batch_end(struct manager *m)
+{
+	sink_varlink_batch_end(m->varlink);
+	manager_arm_tick(m);
+}
+
 static void manager_drain(void *userdata)
 {
 	struct manager *m = userdata;
 
 	for (unsigned int i = 0; m->ring && i < DRAINS_MAX && ring_drain(m->ring); i++)
 		;
-	sink_varlink_batch_end(m->varlink);
+	manager_batch_end(m);
 }
 
 static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool complete,
@@ -195,7 +242,7 @@ static int manager_snapshot(void *userdata)
 		r = topology_read_irqs(m->topology, start);
 	m->refreshed_ns = now_ns(CLOCK_BOOTTIME);
 	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->refreshed_ns - start);
-	sink_varlink_batch_end(m->varlink);
+	manager_batch_end(m);
 	m->snapshotting = false;
 	return r;
 }
@@ -287,109 +334,7 @@ static int manager_replay(struct manager *m)
 	return 0;
 }
 
-/* ---- answers ------------------------------------------------------------------------------- */
-
-static void add_reason(json_t *reasons, bool if_so, const char *format, unsigned long long n)
-{
-	if (if_so)
-		json_array_append_new(reasons, json_sprintf(format, n));
-}
-
-static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
-{
-	const struct record_base *base = model_base(m->model);
-	json_t *reasons = json_array(), *lost = model_lost_to_json(m->model), *entry;
-	uint64_t n_lost = 0, n_refused = 0;
-	size_t i;
-
-	json_array_foreach(lost, i, entry)
-		n_lost += (uint64_t)json_integer_value(json_object_get(entry, "count"));
-	json_decref(lost);
-	for (enum table table = 0; table < TABLE_MAX; table++)
-		n_refused += t->refused[table];
-	if (base && base->reason[0])
-		json_array_append_new(reasons,
-				      json_sprintf("BPF tracing is off: %s", base->reason));
-	add_reason(reasons, t->hooks_missing,
-		   "%llu hooks or features are missing (cxlirqctl support)", t->hooks_missing);
-	add_reason(reasons, n_lost, "%llu records were lost", n_lost);
-	add_reason(reasons, m->bad_records, "%llu records made no sense", m->bad_records);
-	add_reason(reasons, n_refused, "%llu entries were refused by a limit", n_refused);
-	return reasons;
-}
-
-static json_t *manager_status(void *userdata)
-{
-	struct manager *m = userdata;
-	const struct record_base *base;
-	struct model_totals t;
-	json_t *reasons;
-	uint64_t events = 0;
-
-	if (!m->replay) {
-		manager_drain(m);
-		manager_resync(m);
-	}
-	base = model_base(m->model);
-	model_totals(m->model, &t);
-	reasons = manager_reasons(m, &t);
-	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
-		events += t.changes[type];
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
-			 "s:I, s:o, s:I, s:o}",
-			 "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
-			 m->replay				   ? "replay" :
-			 base && base->mode == RECORD_MODE_TRACING ? "tracing" :
-								     "sysfs",
-			 "health", json_array_size(reasons) ? "degraded" : "healthy", "reasons",
-			 reasons, "started_us", (json_int_t)m->started_us, "hooks_attached",
-			 (json_int_t)t.hooks_attached, "hooks_total",
-			 (json_int_t)(t.hooks_attached + t.hooks_missing), "domains",
-			 (json_int_t)t.domains, "vectors", (json_int_t)t.vectors, "devices",
-			 (json_int_t)t.devices, "records", (json_int_t)t.records, "lost",
-			 model_lost_to_json(m->model), "snapshots", (json_int_t)t.snapshots,
-			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
-			 model_corrections_to_json(m->model), "events", (json_int_t)events,
-			 "refused", model_refused_to_json(m->model));
-}
-
-int manager_print(struct manager *m, FILE *out)
-{
-	json_t *json = model_to_json(m->model);
-	int r = json ? json_dumpf(json, out, JSON_INDENT(2)) : -1;
-
-	json_decref(json);
-	return r < 0 || fputc('\n', out) == EOF || fflush(out) ? -EIO : 0;
-}
-
-int manager_print_support(struct manager *m, FILE *out)
-{
-	json_t *support = model_support_to_json(m->model), *hook;
-	struct model_totals totals;
-	size_t i;
-
-	model_totals(m->model, &totals);
-	fprintf(out, "kernel %s %s, mode %s\n",
-		json_string_value(json_object_get(support, "kernel")),
-		json_string_value(json_object_get(support, "machine")),
-		json_string_value(json_object_get(support, "mode")));
-	json_array_foreach(json_object_get(support, "hooks"), i, hook)
-		fprintf(out, "%-3s %s%s%s\n",
-			json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
-			json_string_value(json_object_get(hook, "hook")),
-			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
-			json_string_value(json_object_get(hook, "reason")) ?: "");
-	json_array_foreach(json_object_get(support, "features"), i, hook)
-		fprintf(out, "%-3s %s%s%s\n",
-			json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
-			json_string_value(json_object_get(hook, "hook")),
-			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
-			json_string_value(json_object_get(hook, "reason")) ?: "");
-	json_decref(support);
-	return totals.hooks_missing != 0;
-}
-
-/* ---- life ---------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------ */
 
 static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
@@ -403,6 +348,26 @@ static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userd
 	return 0;
 }
 
+/* sysfs first: the rules compare the interrupts with it. */
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct record_header tick = { .type = RECORD_TICK,
+				      .version = RECORD_VERSION,
+				      .size = sizeof(tick) };
+	struct manager *m = userdata;
+
+	(void)source;
+	(void)usec;
+	m->tick_ns = 0;
+	manager_drain(m);
+	topology_settle(m->topology);
+	topology_read_pmus(m->topology, false, now_ns(CLOCK_BOOTTIME));
+	tick.time_ns = now_ns(CLOCK_BOOTTIME);
+	manager_feed(&tick, m);
+	manager_batch_end(m);
+	return 0;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	(void)source;
@@ -410,6 +375,30 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	manager_walk(userdata);
 	return 0;
 }
+
+/* ---- for the socket ------------------------------------------------------------------------ */
+
+static json_t *manager_answer_status(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (!m->replay) {
+		manager_drain(m);
+		manager_resync(m);
+	}
+	return manager_status(m);
+}
+
+static int manager_acknowledge(uint64_t id, void *userdata)
+{
+	const struct violation *violation;
+	struct manager *m = userdata;
+	int r = violations_acknowledge(m->violations, id, &violation);
+
+	return r < 0 ? r : 0;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static int manager_open_record(struct manager *m, const char *path)
 {
@@ -432,7 +421,9 @@ static int manager_new_varlink(struct manager *m)
 					      .refresh = manager_refresh,
 					      .snapshot = manager_reread,
 					      .retell = manager_retell,
-					      .status = manager_status,
+					      .status = manager_answer_status,
+					      .violations = m->violations,
+					      .acknowledge = manager_acknowledge,
 					      .userdata = m };
 
 	return sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
@@ -471,6 +462,8 @@ int manager_new(const struct config *config, const char *replay, const char *rec
 	if (r >= 0)
 		r = model_new(&limits, manager_on_change, m, &m->model);
 	if (r >= 0)
+		r = violations_new(VIOLATIONS_MAX, &m->violations);
+	if (r >= 0)
 		r = manager_new_varlink(m);
 	if (r >= 0 && record)
 		r = manager_open_record(m, record);
@@ -491,11 +484,13 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	sd_event_source_unref(m->ring_source);
 	sd_event_source_unref(m->timer);
+	sd_event_source_unref(m->tick);
 	sink_varlink_free(m->varlink);
 	topology_free(m->topology);
 	ring_free(m->ring);
 	probe_free(m->probe);
 	model_free(m->model);
+	violations_free(m->violations);
 	if (m->record)
 		fclose(m->record);
 	sd_event_unref(m->event);
@@ -533,8 +528,12 @@ static int manager_attach_sources(struct manager *m)
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
-	if (r >= 0 && !m->replay)
-		manager_arm(m, false);
+	if (r < 0 || m->replay)
+		return r;
+	manager_arm(m, false);
+	r = sd_event_add_time(m->event, &m->tick, CLOCK_BOOTTIME, UINT64_MAX, 100000, on_tick, m);
+	if (r >= 0)
+		manager_arm_tick(m);
 	return r;
 }
 

@@ -193,10 +193,12 @@ json_t *model_corrections_to_json(const struct model *model)
 json_t *model_refused_to_json(const struct model *model)
 {
 	static const char *const names[] = {
-		[TABLE_DOMAINS] = "domains",  [TABLE_VECTORS] = "vectors",
-		[TABLE_ACTIONS] = "handlers", [TABLE_OWNERS] = "owners",
-		[TABLE_DEVICES] = "devices",  [TABLE_SYSFS] = "sysfs-vectors",
-		[TABLE_HOOKS] = "hooks",      [TABLE_NAMES] = "names",
+		[TABLE_DOMAINS] = "domains",	 [TABLE_VECTORS] = "vectors",
+		[TABLE_ACTIONS] = "handlers",	 [TABLE_OWNERS] = "owners",
+		[TABLE_DEVICES] = "devices",	 [TABLE_SYSFS] = "sysfs-vectors",
+		[TABLE_HOOKS] = "hooks",	 [TABLE_NAMES] = "names",
+		[TABLE_DOORBELLS] = "doorbells", [TABLE_BARS] = "bars",
+		[TABLE_PMUS] = "pmus",
 	};
 	_Static_assert(sizeof(names) / sizeof(*names) == TABLE_MAX, "a table has no name");
 	json_t *array = json_array();

@@ -5,6 +5,8 @@
 
 #include "model.h"
 
+#include "bar.h"
+
 #include <cxlirqd/json.h>
 
 #include <string.h>
@@ -57,6 +59,11 @@ struct tombstone {
 	UT_hash_handle hh;
 };
 
+#define MODEL_PATTERNS_MAX 16
+
+/* So long a state must last before it is more than a step on the way. */
+#define TICK_NS 1000000000ULL
+
 struct model {
 	struct model_limits limits;
 	model_change_fn change;
@@ -79,6 +86,13 @@ struct model {
 	struct device *devices;
 	struct sysfs_vector *sysfs_vectors;
 	uint32_t n_sysfs_listings;
+
+	struct doorbell *doorbells;
+	struct bar *bars;
+	struct pmu *pmus;
+	char patterns[MODEL_PATTERNS_MAX][64]; /* providers whose vectors are doorbells */
+	uint32_t n_patterns;
+	uint64_t tick_ns; /* when a tick is wanted, 0 = none is */
 
 	uint64_t walk; /* number of the snapshot under way or the last one */
 	bool walking;
@@ -121,9 +135,31 @@ void vector_apply_message(struct model *model, const struct record_message *r);
 void vector_apply_x86(struct model *model, const struct record_x86_vector *r);
 void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r);
 void vector_walk_end(struct model *model, const struct record_snapshot *r);
+/*
+ * An operation has ended: what stands now is what the hardware was told. @otherwise is the cause
+ * if no write told one, NULL when nobody knows.
+ */
+void vector_settle(struct model *model, struct vector *vector, const struct record_header *header,
+		   const struct cause *otherwise);
+/* A while has passed: what no operation has completed stands by itself; rules look at the rest. */
+void vectors_tick(struct model *model, const struct record_header *header);
+/* Something happened to @vector: it is looked at when it has been quiet for a while. */
+void vector_want_check(struct model *model, struct vector *vector,
+		       const struct record_header *header);
 /* A walk found a handler: the message it found stands. */
 void vector_settle_seen(struct vector *vector);
 struct vector *vector_find(const struct model *model, uint32_t irq);
+
+static inline bool msg_equal(const struct record_msg *a, const struct record_msg *b)
+{
+	return a->address_lo == b->address_lo && a->address_hi == b->address_hi &&
+	       a->data == b->data;
+}
+
+static inline bool msg_is_zero(const struct record_msg *m)
+{
+	return !m->address_lo && !m->address_hi && !m->data;
+}
 
 bool affinity_is_pending(uint32_t state);
 /* Whether the record's masks, and whether they wait, are not the model's. */
@@ -134,8 +170,12 @@ bool affinity_store(struct vector *vector, const struct record_vector *r);
 void affinity_hold(struct vector *vector, const struct record_vector *r);
 /* No record came that explains them: they stand. */
 void affinity_adopt(struct vector *vector);
-/* Stores the masks of a request, a move or a dropped request, and tells if that is a change. */
-void affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r);
+/*
+ * Stores the masks of a request, a move or a dropped request, and tells if that is a change.
+ * @ret_cause: whose doing it was.
+ */
+void affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r,
+		    struct cause *ret_cause);
 
 void action_apply(struct model *model, const struct record_action *r);
 void action_apply_freed(struct model *model, const struct record_action_freed *r);
@@ -146,6 +186,33 @@ void actions_free(struct model *model, struct vector *vector);
 void action_from_names(struct model *model, struct vector *vector, const char *names);
 json_t *action_to_json(const struct model *model, const struct vector *vector,
 		       const struct action *action);
+
+void model_want_tick(struct model *model, uint64_t time_ns);
+void pmu_apply(struct model *model, const struct record_pmu *r);
+void pmus_free(struct model *model);
+
+void bar_apply(struct model *model, const struct record_bar *r);
+void bars_free(struct model *model);
+/* The BAR of this function that maps @address; NULL: none. */
+const struct bar *bar_mapping(const struct model *model, uint64_t epc, uint32_t func,
+			      uint64_t address);
+
+void doorbell_apply(struct model *model, const struct record_doorbell *r);
+void doorbell_apply_pattern(struct model *model, const struct record_pattern *r);
+void doorbells_free(struct model *model);
+/* A BAR of the controller was set or cleared. */
+void doorbells_mapped(struct model *model, uint64_t epc, const struct record_header *header);
+void doorbells_tick(struct model *model, const struct record_header *header);
+void doorbells_walk_end(struct model *model, const struct record_snapshot *r);
+/* What becomes of an interrupt, told to its doorbells: there, gone, handlers, a message stands */
+void doorbell_vector(struct model *model, const struct vector *vector,
+		     const struct record_header *header);
+void doorbell_vector_gone(struct model *model, const struct vector *vector,
+			  const struct record_header *header);
+void doorbell_handlers(struct model *model, const struct vector *vector,
+		       const struct record_header *header);
+void doorbell_settled(struct model *model, const struct vector *vector, const struct cause *cause,
+		      const struct record_header *header);
 
 void sysfs_vectors_free(struct model *model);
 void device_apply(struct model *model, const struct record_device *r);

@@ -62,6 +62,9 @@ struct model *model_free(struct model *model)
 		free(device);
 	}
 	sysfs_vectors_free(model);
+	doorbells_free(model);
+	bars_free(model);
+	pmus_free(model);
 	tombstones_clear(&model->dead_irqs);
 	tombstones_clear(&model->dead_domains);
 	free(model->names);
@@ -87,7 +90,8 @@ bool model_is_full(struct model *model, enum table table, uint32_t n)
 void model_change(struct model *model, struct change *change, const struct record_header *header)
 {
 	change->time_ns = header->time_ns;
-	model->changes[change->type]++;
+	if (change->type != CHANGE_CHECK)
+		model->changes[change->type]++;
 	if (model->change)
 		model->change(change, model->userdata);
 }
@@ -236,6 +240,7 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 		return;
 	vector_walk_end(model, r);
 	domain_walk_end(model, r);
+	doorbells_walk_end(model, r);
 	model->walking = false;
 	tombstones_clear(&model->dead_irqs);
 	tombstones_clear(&model->dead_domains);
@@ -243,6 +248,25 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 		model->populated = true;
 	model->snapshots++;
 	model->snapshot_ns = r->duration_ns;
+}
+
+void model_want_tick(struct model *model, uint64_t time_ns)
+{
+	if (!model->tick_ns || time_ns < model->tick_ns)
+		model->tick_ns = time_ns;
+}
+
+uint64_t model_tick_due(const struct model *model)
+{
+	return model->tick_ns;
+}
+
+/* Who still waits afterwards asks again. */
+static void apply_tick(struct model *model, const struct record_header *header)
+{
+	model->tick_ns = 0;
+	vectors_tick(model, header);
+	doorbells_tick(model, header);
 }
 
 void model_apply(struct model *model, const struct event *event)
@@ -271,6 +295,11 @@ void model_apply(struct model *model, const struct event *event)
 	case RECORD_SYSFS_IRQ: return vector_apply_sysfs(model, event->sysfs_irq);
 	case RECORD_SNAPSHOT: return apply_snapshot(model, event->snapshot);
 	case RECORD_LOST: return apply_lost(model, event->lost);
+	case RECORD_DOORBELL: return doorbell_apply(model, event->doorbell);
+	case RECORD_BAR: return bar_apply(model, event->bar);
+	case RECORD_TICK: return apply_tick(model, event->header);
+	case RECORD_PMU: return pmu_apply(model, event->pmu);
+	case RECORD_PATTERN: return doorbell_apply_pattern(model, event->pattern);
 	default: model->unknown_records++;
 	}
 }

@@ -13,6 +13,7 @@
 #include "change.h"
 #include "device.h"
 #include "domain.h"
+#include "doorbell.h"
 #include "event.h"
 #include "vector.h"
 
@@ -39,6 +40,9 @@ enum table {
 	TABLE_SYSFS,
 	TABLE_HOOKS,
 	TABLE_NAMES,
+	TABLE_DOORBELLS,
+	TABLE_BARS,
+	TABLE_PMUS,
 	TABLE_MAX
 };
 
@@ -46,7 +50,8 @@ struct model_limits {
 	uint32_t entries[TABLE_MAX];
 };
 #define MODEL_LIMITS_DEFAULT                                                                       \
-	((struct model_limits){ { 65536, 262144, 524288, 524288, 65536, 262144, 256, 256 } })
+	((struct model_limits){                                                                    \
+		{ 65536, 262144, 524288, 524288, 65536, 262144, 256, 256, 4096, 4096, 1024 } })
 
 typedef void (*model_change_fn)(const struct change *change, void *userdata);
 
@@ -71,6 +76,15 @@ const char *model_sysfs_vector(const struct model *model, uint32_t irq);
 /* Whether any device, vector or handler goes by this name. */
 bool model_knows_device(const struct model *model, const char *name);
 
+/*
+ * Something waits for time to pass (a rule wants to know if a state lasts): feed a RECORD_TICK of
+ * this time or later. 0: nothing waits.
+ */
+uint64_t model_tick_due(const struct model *model);
+
+/* The CXL PMU that @device ("pmu_mem0.0") is, NULL = it is none, or not known. Borrowed. */
+const struct pmu *model_pmu(const struct model *model, const char *device);
+
 /* In the order of irq, id, name. */
 const struct vector *model_vectors(const struct model *model);
 const struct domain *model_domains(const struct model *model);
@@ -78,6 +92,13 @@ const struct device *model_devices(const struct model *model);
 
 /* Name of an enumerator of the traced kernel, NULL = unknown */
 const char *model_name(const struct model *model, enum record_name_kind kind, uint32_t value);
+
+struct pmu {
+	char name[64]; /* perf's */
+	char device[64];
+	char cpumask[64]; /* CPU list, as sysfs has it */
+	UT_hash_handle hh;
+};
 
 struct model_totals {
 	uint32_t domains, vectors, devices;
@@ -101,6 +122,7 @@ int64_t model_time_us(const struct model *model, uint64_t time_ns);
 /* JSON, new references, NULL without memory. Arrays are in the order of id, irq, name. */
 json_t *model_domains_to_json(const struct model *model);
 json_t *model_vectors_to_json(const struct model *model, const char *device, const uint32_t *irq);
+json_t *model_doorbells_to_json(const struct model *model);
 json_t *model_support_to_json(const struct model *model);
 json_t *model_lost_to_json(const struct model *model);
 json_t *model_corrections_to_json(const struct model *model);

@@ -28,20 +28,29 @@
 #include "log.h"
 
 #define PROGRAMS_MAX 64
+#define NUMA_NODES "/sys/devices/system/node"
 
 /* Hooks that a kernel may do without: because another one serves, or there is nothing to see. */
 static const struct {
 	const char *program;
 	const char *instead; /* program that makes this one superfluous */
 	const char *not_needed; /* why its function's absence costs nothing */
+	const char *without; /* ... if this file is absent, too */
 } exceptions[] = {
-	{ "domain_instantiated", "domain_published", NULL },
-	{ "domain_published", "domain_instantiated", NULL },
-	{ "domain_of_device", NULL, "no per-device MSI domains in this kernel (6.2)" },
-	{ "message_platform_device", "message_platform_global", "no platform MSI in this kernel" },
-	{ "message_platform_global", "message_platform_device", "no platform MSI in this kernel" },
-	{ "x86_vector_config", NULL, "not an x86 kernel" },
-	{ "x86_vector_clear", NULL, "not an x86 kernel" },
+	{ "domain_instantiated", "domain_published", NULL, NULL },
+	{ "domain_published", "domain_instantiated", NULL, NULL },
+	{ "domain_of_device", NULL, "no per-device MSI domains in this kernel (6.2)", NULL },
+	{ "message_platform_device", "message_platform_global", "no platform MSI in this kernel",
+	  NULL },
+	{ "message_platform_global", "message_platform_device", "no platform MSI in this kernel",
+	  NULL },
+	{ "x86_vector_config", NULL, "not an x86 kernel", NULL },
+	{ "x86_vector_clear", NULL, "not an x86 kernel", NULL },
+	{ "pending_checked", NULL, "no affinity waits for an interrupt in this kernel", NULL },
+	{ "pending_decided", NULL, "no affinity waits for an interrupt in this kernel", NULL },
+	/* NUMA is what makes it a function of its own: a probe may run on the device's node. */
+	{ "probe_pci_entered", NULL, "every probe stays in its task in this kernel", NUMA_NODES },
+	{ "probe_pci_left", NULL, "every probe stays in its task in this kernel", NUMA_NODES },
 };
 
 struct hook_state {
@@ -143,7 +152,8 @@ static void apply_exceptions(struct probe *probe)
 			snprintf(hook->reason, sizeof(hook->reason), "replaced by %s",
 				 bpf_program__section_name(other->program) +
 					 (*bpf_program__section_name(other->program) == '?'));
-		else if (exceptions[i].not_needed)
+		else if (exceptions[i].not_needed &&
+			 (!exceptions[i].without || access(exceptions[i].without, F_OK) < 0))
 			snprintf(hook->reason, sizeof(hook->reason), "not needed: %s",
 				 exceptions[i].not_needed);
 	}

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every method is a few lines: parameters were checked by the table, answers come from the model.
- * Followers of a stream are a list; a reader that falls behind is dropped by the wire, never
- * waited for.
+ * Every method is a few lines: parameters were checked by the table, answers come from the model
+ * and, through callbacks, from the rest of the daemon. Lists are in sink-varlink-list.c, streams in
+ * sink-varlink-stream.c.
  */
 #include "sink-varlink.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,61 +15,13 @@
 #include <cxlirqd/json.h>
 #include <cxlirqd/varlink.h>
 
-#include "backlog.h"
+#include "explain.h"
 #include "io.cxlirqd.varlink.h"
-#include "trace.h"
+#include "sink-varlink-private.h"
 
-#define RAW_MAX (48 * 1024) /* of a trace in one reply */
+#define GROUP "cxlirq"
 
-struct follower {
-	struct follower *next, **link;
-	struct varlink_call *call;
-};
-
-struct sink_varlink {
-	struct sink_varlink_source source;
-	struct varlink_server *server;
-	struct backlog *backlog;
-	struct follower *monitors, *tracers;
-	unsigned char *raw; /* records since the last piece was sent */
-	size_t n_raw;
-	struct varlink_service service;
-};
-
-static void follower_add(struct follower **list, struct follower *follower)
-{
-	follower->next = *list;
-	follower->link = list;
-	if (*list)
-		(*list)->link = &follower->next;
-	*list = follower;
-}
-
-static void on_gone(struct varlink_call *call, void *userdata)
-{
-	struct follower *follower = userdata;
-
-	(void)call;
-	*follower->link = follower->next;
-	if (follower->next)
-		follower->next->link = follower->link;
-	free(follower);
-}
-
-static int follow(struct follower **list, struct varlink_call *call)
-{
-	struct follower *follower = calloc(1, sizeof(*follower));
-
-	if (!follower)
-		return -ENOMEM;
-	follower->call = call;
-	follower_add(list, follower);
-	varlink_call_on_gone(call, on_gone, follower);
-	return 0;
-}
-
-/* An answer object, sent and given back; NULL is out of memory */
-static int reply(struct varlink_call *call, json_t *parameters)
+int sink_varlink_reply(struct varlink_call *call, json_t *parameters)
 {
 	int r = varlink_call_reply(call, parameters);
 
@@ -76,7 +29,7 @@ static int reply(struct varlink_call *call, json_t *parameters)
 	return r;
 }
 
-static int fail(struct varlink_call *call, const char *error, json_t *parameters)
+int sink_varlink_fail(struct varlink_call *call, const char *error, json_t *parameters)
 {
 	int r = varlink_call_error(call, error, parameters);
 
@@ -84,17 +37,9 @@ static int fail(struct varlink_call *call, const char *error, json_t *parameters
 	return r;
 }
 
-/* Why a list may be empty, or null */
-static json_t *reason_if_empty(const struct sink_varlink *sink, const json_t *array,
-			       const char *otherwise)
+int sink_varlink_fail_reason(struct varlink_call *call, const char *reason)
 {
-	const struct record_base *base = model_base(sink->source.model);
-
-	if (json_array_size(array))
-		return json_null();
-	if (base && base->mode == RECORD_MODE_SYSFS && base->reason[0])
-		return json_sprintf("BPF tracing is off: %s", base->reason);
-	return json_string(otherwise);
+	return sink_varlink_fail(call, "io.cxlirqd.Failed", json_pack("{s:s}", "reason", reason));
 }
 
 static int get_status(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -102,95 +47,8 @@ static int get_status(struct varlink_call *call, json_t *parameters, void *userd
 	struct sink_varlink *sink = userdata;
 
 	(void)parameters;
-	return reply(call,
-		     json_pack("{s:o}", "status", sink->source.status(sink->source.userdata)));
-}
-
-static int list_domains(struct varlink_call *call, json_t *parameters, void *userdata)
-{
-	struct sink_varlink *sink = userdata;
-	json_t *domains;
-
-	(void)parameters;
-	sink->source.refresh(sink->source.userdata);
-	domains = model_domains_to_json(sink->source.model);
-	return reply(call, json_pack("{s:o, s:o}", "domains", domains, "reason",
-				     reason_if_empty(sink, domains,
-						     "no irq_domain was found (\"cxlirqctl "
-						     "support\" tells what is missing)")));
-}
-
-static int list_devices(struct varlink_call *call, json_t *parameters, void *userdata)
-{
-	struct sink_varlink *sink = userdata;
-	const char *name = json_string_value(json_object_get(parameters, "device"));
-	json_t *devices, *row, *only;
-	size_t i;
-
-	sink->source.refresh(sink->source.userdata);
-	devices = device_ledger(sink->source.model);
-	if (name) {
-		only = json_array();
-		json_array_foreach(devices, i, row)
-			if (!strcmp(json_string_value(json_object_get(row, "device")) ?: "", name))
-				json_array_append(only, row);
-		json_decref(devices);
-		if (!json_array_size(only)) {
-			json_decref(only);
-			return fail(call, "io.cxlirqd.NoSuchDevice",
-				    json_pack("{s:s}", "device", name));
-		}
-		devices = only;
-	}
-	return reply(call, json_pack("{s:o, s:o}", "devices", devices, "reason",
-				     reason_if_empty(sink, devices,
-						     "no PCI function and no vector was found")));
-}
-
-static int list_vectors(struct varlink_call *call, json_t *parameters, void *userdata)
-{
-	struct sink_varlink *sink = userdata;
-	const char *device = json_string_value(json_object_get(parameters, "device"));
-	json_t *irq_json = json_object_get(parameters, "irq"), *vectors;
-	json_int_t number = json_integer_value(irq_json);
-	bool has_irq = json_is_integer(irq_json);
-	uint32_t irq;
-
-	sink->source.refresh(sink->source.userdata);
-	if (has_irq && (number < 0 || number > UINT32_MAX))
-		return varlink_call_invalid_parameter(call, "irq");
-	irq = (uint32_t)number;
-	if (has_irq && !model_vector(sink->source.model, irq))
-		return fail(call, "io.cxlirqd.NoSuchInterrupt", json_pack("{s:I}", "irq", number));
-	if (device && !model_knows_device(sink->source.model, device))
-		return fail(call, "io.cxlirqd.NoSuchDevice", json_pack("{s:s}", "device", device));
-	vectors = model_vectors_to_json(sink->source.model, device, has_irq ? &irq : NULL);
-	return reply(call, json_pack("{s:o, s:o}", "vectors", vectors, "reason",
-				     reason_if_empty(sink, vectors,
-						     device ? "this device has no vector and no "
-							      "handler (no driver bound?)" :
-							      "no interrupt was found")));
-}
-
-static int monitor(struct varlink_call *call, json_t *parameters, void *userdata)
-{
-	struct sink_varlink *sink = userdata;
-	bool stay = json_is_true(json_object_get(parameters, "follow"));
-	int r = 0;
-
-	sink->source.refresh(sink->source.userdata);
-	for (size_t i = 0; i < backlog_count(sink->backlog) && r >= 0; i++) {
-		json_t *event = json_loads(backlog_get(sink->backlog, i), 0, NULL), *piece;
-
-		piece = json_pack("{s:o}", "event", event);
-		r = varlink_call_notify(call, piece);
-		json_decref(piece);
-	}
-	if (r < 0)
-		return r == -ENOMEM ? r : 0; /* the reader is gone, and told so by the loop */
-	if (stay)
-		return follow(&sink->monitors, call);
-	return reply(call, json_pack("{s:n}", "event"));
+	return sink_varlink_reply(call, json_pack("{s:o}", "status",
+						  sink->source.status(sink->source.userdata)));
 }
 
 static int get_support(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -198,8 +56,8 @@ static int get_support(struct varlink_call *call, json_t *parameters, void *user
 	struct sink_varlink *sink = userdata;
 
 	(void)parameters;
-	return reply(call,
-		     json_pack("{s:o}", "support", model_support_to_json(sink->source.model)));
+	return sink_varlink_reply(call, json_pack("{s:o}", "support",
+						  model_support_to_json(sink->source.model)));
 }
 
 static int snapshot(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -209,55 +67,112 @@ static int snapshot(struct varlink_call *call, json_t *parameters, void *userdat
 
 	(void)parameters;
 	if (r < 0)
-		return fail(call, "io.cxlirqd.Failed", json_pack("{s:s}", "reason", strerror(-r)));
-	return reply(call, json_pack("{s:o}", "snapshot", model_to_json(sink->source.model)));
+		return sink_varlink_fail_reason(call, strerror(-r));
+	return sink_varlink_reply(call, json_pack("{s:o}", "snapshot",
+						  model_to_json(sink->source.model)));
 }
 
-static json_t *raw_to_json(const unsigned char *data, size_t size)
+static int explain_subject(struct varlink_call *call, json_t *parameters, void *userdata)
 {
-	return json_pack("{s:o}", "data", json_from_bytes(data, size));
-}
-
-void sink_varlink_batch_end(struct sink_varlink *sink)
-{
-	json_t *piece;
-
-	if (!sink->n_raw)
-		return;
-	piece = raw_to_json(sink->raw, sink->n_raw);
-	for (struct follower *f = sink->tracers; f; f = f->next)
-		varlink_call_notify(f->call, piece);
-	json_decref(piece);
-	sink->n_raw = 0;
-}
-
-/* A trace begins with the file's header and all that is known, so it stands for itself. */
-static int record(struct varlink_call *call, json_t *parameters, void *userdata)
-{
-	unsigned char header[TRACE_HEADER_SIZE];
+	const char *subject = json_string_value(json_object_get(parameters, "subject"));
 	struct sink_varlink *sink = userdata;
-	json_t *piece;
+	json_t *explanation = NULL;
+	uint32_t irq;
 	int r;
 
-	(void)parameters;
-	if (!sink->raw) {
-		sink->raw = malloc(RAW_MAX);
-		if (!sink->raw)
-			return -ENOMEM;
-	}
-	sink_varlink_batch_end(sink);
-	trace_header(header);
-	piece = raw_to_json(header, sizeof(header));
-	r = varlink_call_notify(call, piece);
-	json_decref(piece);
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	r = follow(&sink->tracers, call);
+	sink->source.refresh(sink->source.userdata);
+	r = explain(sink->source.model, sink->source.violations, subject, &explanation);
+	if (r == -ENOENT && explain_is_irq(subject, &irq))
+		return sink_varlink_fail(call, "io.cxlirqd.NoSuchInterrupt",
+					 json_pack("{s:I}", "irq", (json_int_t)irq));
+	if (r == -ENOENT)
+		return sink_varlink_fail(call, "io.cxlirqd.NoSuchSubject",
+					 json_pack("{s:s}", "subject", subject));
 	if (r < 0)
 		return r;
-	sink->source.retell(sink->source.userdata);
-	sink_varlink_batch_end(sink);
-	return 0;
+	return sink_varlink_reply(call, json_pack("{s:o}", "explanation", explanation));
+}
+
+/* Who may change something: root, and the members of the group */
+static bool may_change(const struct sink_varlink *sink, const struct varlink_call *call)
+{
+	struct ucred peer;
+
+	if (varlink_call_peer(call, &peer) < 0)
+		return false;
+	return peer.uid == 0 ||
+	       (sink->has_group && varlink_call_peer_in_group(call, sink->group) > 0);
+}
+
+/* All violations by id; a new object, NULL without memory */
+static json_t *violations_by_id(const struct sink_varlink *sink)
+{
+	json_auto_t *all = violations_to_json(sink->source.violations, true);
+	json_t *by_id = json_object(), *row;
+	char key[24];
+	size_t i;
+
+	json_array_foreach(all, i, row) {
+		snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(json_object_get(row, "id")));
+		json_object_set(by_id, key, row);
+	}
+	return by_id;
+}
+
+/* Those of @ids, each once, as they are now. The first id that is not there ends up in @ret_bad. */
+static json_t *violations_of(const struct sink_varlink *sink, const json_t *ids,
+			     json_int_t *ret_bad)
+{
+	json_auto_t *by_id = violations_by_id(sink);
+	json_t *array = json_array(), *id, *row;
+	char key[24];
+	size_t i;
+
+	json_array_foreach(ids, i, id) {
+		snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+		row = json_object_get(by_id, key);
+		if (!row) {
+			*ret_bad = json_integer_value(id);
+			json_decref(array);
+			return NULL;
+		}
+		if (json_is_null(row))
+			continue;
+		json_array_append(array, row);
+		json_object_set_new(by_id, key, json_null());
+	}
+	return array;
+}
+
+static int acknowledge(struct varlink_call *call, json_t *parameters, void *userdata)
+{
+	const json_t *ids = json_object_get(parameters, "ids");
+	json_auto_t *asked = NULL;
+	struct sink_varlink *sink = userdata;
+	json_int_t bad = 0;
+	json_t *row;
+	size_t i;
+	int r = 0;
+
+	if (!may_change(sink, call))
+		return sink_varlink_fail(call, "io.cxlirqd.PermissionDenied", json_object());
+	if (!sink->source.violations || !sink->source.acknowledge)
+		return sink_varlink_fail_reason(call, "no rule is judged here");
+	asked = violations_of(sink, ids, &bad);
+	json_array_foreach(asked, i, row) {
+		bad = json_integer_value(json_object_get(row, "id"));
+		r = sink->source.acknowledge((uint64_t)bad, sink->source.userdata);
+		if (r < 0)
+			break;
+	}
+	if (!asked || r == -ENOENT)
+		return sink_varlink_fail(call, "io.cxlirqd.NoSuchViolation",
+					 json_pack("{s:I}", "id", bad));
+	if (r < 0)
+		return sink_varlink_fail_reason(call, strerror(-r));
+	return sink_varlink_reply(call,
+				  json_pack("{s:o}", "violations", violations_of(sink, ids, &bad)));
 }
 
 static const struct varlink_parameter device_parameters[] = {
@@ -271,22 +186,63 @@ static const struct varlink_parameter vectors_parameters[] = {
 	{},
 };
 
+static const struct varlink_parameter violations_parameters[] = {
+	{ "all", VARLINK_BOOL, true },
+	{},
+};
+
+static const struct varlink_parameter acknowledge_parameters[] = {
+	{ "ids", VARLINK_INTS, false },
+	{},
+};
+
+static const struct varlink_parameter explain_parameters[] = {
+	{ "subject", VARLINK_STRING, false },
+	{},
+};
+
+static const struct varlink_parameter history_parameters[] = {
+	{ "device", VARLINK_STRING, true },
+	{ "irq", VARLINK_INT, true },
+	{ "since_us", VARLINK_INT, true },
+	{ "until_us", VARLINK_INT, true },
+	{ "type", VARLINK_STRING, true },
+	{ "limit", VARLINK_INT, true },
+	{},
+};
+
 static const struct varlink_parameter monitor_parameters[] = {
 	{ "follow", VARLINK_BOOL, true },
+	{ "since_us", VARLINK_INT, true },
 	{},
 };
 
 static const struct varlink_method methods[] = {
 	{ "GetStatus", get_status, NULL, false },
-	{ "ListDomains", list_domains, NULL, false },
-	{ "ListDevices", list_devices, device_parameters, false },
-	{ "ListVectors", list_vectors, vectors_parameters, false },
-	{ "Monitor", monitor, monitor_parameters, true },
+	{ "ListDomains", sink_varlink_list_domains, NULL, false },
+	{ "ListDevices", sink_varlink_list_devices, device_parameters, false },
+	{ "ListVectors", sink_varlink_list_vectors, vectors_parameters, false },
+	{ "ListDoorbells", sink_varlink_list_doorbells, NULL, false },
+	{ "ListViolations", sink_varlink_list_violations, violations_parameters, false },
+	{ "Acknowledge", acknowledge, acknowledge_parameters, false },
+	{ "Explain", explain_subject, explain_parameters, false },
+	{ "Monitor", sink_varlink_monitor, monitor_parameters, true },
+	{ "ListHistory", sink_varlink_list_history, history_parameters, true },
 	{ "GetSupport", get_support, NULL, false },
 	{ "Snapshot", snapshot, NULL, false },
-	{ "Record", record, NULL, true },
+	{ "Record", sink_varlink_record_raw, NULL, true },
 	{},
 };
+
+/* Asked for once: later, name services may be out of reach. */
+static void find_group(struct sink_varlink *sink)
+{
+	const struct group *group = getgrnam(GROUP);
+
+	sink->has_group = group;
+	if (group)
+		sink->group = group->gr_gid;
+}
 
 int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, size_t backlog,
 		     struct sink_varlink **ret)
@@ -304,6 +260,7 @@ int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, 
 						  .interface = "io.cxlirqd",
 						  .description = io_cxlirqd_varlink,
 						  .methods = methods };
+	find_group(sink);
 	r = backlog_new(backlog, &sink->backlog);
 	if (r >= 0)
 		r = varlink_server_new(event, &sink->service, sink, &sink->server);
@@ -329,30 +286,6 @@ struct sink_varlink *sink_varlink_free(struct sink_varlink *sink)
 int sink_varlink_listen(struct sink_varlink *sink, const char *path)
 {
 	return varlink_server_listen(sink->server, path);
-}
-
-void sink_varlink_change(struct sink_varlink *sink, const struct change *change)
-{
-	json_t *event = change_to_json(sink->source.model, change), *piece;
-
-	if (!event)
-		return;
-	backlog_push(sink->backlog, json_dumps(event, JSON_COMPACT));
-	piece = sink->monitors ? json_pack("{s:O}", "event", event) : NULL;
-	for (struct follower *f = sink->monitors; f; f = f->next)
-		varlink_call_notify(f->call, piece);
-	json_decref(piece);
-	json_decref(event);
-}
-
-void sink_varlink_record(struct sink_varlink *sink, const struct record_header *record)
-{
-	if (!sink->tracers)
-		return;
-	if (sink->n_raw + record->size > RAW_MAX)
-		sink_varlink_batch_end(sink);
-	memcpy(sink->raw + sink->n_raw, record, record->size);
-	sink->n_raw += record->size;
 }
 
 uint64_t sink_varlink_dropped(const struct sink_varlink *sink)

@@ -6,8 +6,10 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-#include "change.h"
+#include "history.h"
 #include "model.h"
+#include "sink.h"
+#include "violation.h"
 
 struct sink_varlink;
 
@@ -22,6 +24,18 @@ struct sink_varlink_source {
 	int (*retell)(void *userdata);
 	/* The object of GetStatus; new reference */
 	json_t *(*status)(void *userdata);
+	const struct violations *violations; /* NULL: there are none */
+	/*
+	 * Closes one; whoever calls has been found to be allowed to. -ENOENT: no such id. 0: it was
+	 * acknowledged, now or before. NULL: not to be had.
+	 */
+	int (*acknowledge)(uint64_t id, void *userdata);
+	/*
+	 * Asks the store; returns what @row returned if it was not 0. @ret_cut: there are more,
+	 * older ones. -EOPNOTSUPP, or NULL: there is no store.
+	 */
+	int (*history)(const struct history_filter *filter, history_row_fn row, void *row_userdata,
+		       bool *ret_cut, void *userdata);
 	void *userdata;
 };
 
@@ -33,7 +47,7 @@ struct sink_varlink *sink_varlink_free(struct sink_varlink *sink);
 /* -EADDRINUSE: another daemon answers there. */
 int sink_varlink_listen(struct sink_varlink *sink, const char *path);
 
-void sink_varlink_change(struct sink_varlink *sink, const struct change *change);
+void sink_varlink_publish(struct sink_varlink *sink, const struct sink_event *event);
 /* Raw records for those who trace; sent on when a batch ends. */
 void sink_varlink_record(struct sink_varlink *sink, const struct record_header *record);
 void sink_varlink_batch_end(struct sink_varlink *sink);

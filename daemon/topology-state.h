@@ -9,6 +9,12 @@
 
 #include "topology.h"
 
+/* A PMU as it was told */
+struct topology_pmu {
+	struct record_pmu record;
+	bool seen; /* by this read */
+};
+
 struct topology {
 	int root_fd;
 	topology_emit_fn emit;
@@ -19,6 +25,9 @@ struct topology {
 	struct topology_known *known; /* the devices told */
 	uint64_t generation;
 	struct pci_class *pci_class;
+
+	struct topology_pmu *pmus;
+	size_t n_pmus;
 
 	struct uevent_monitor *monitor;
 	sd_event *event;

@@ -334,7 +334,8 @@ int topology_read(struct topology *t, uint64_t now_ns)
 		if (r < 0)
 			return r;
 	}
-	return error;
+	r = topology_read_pmus(t, true, now_ns);
+	return error ?: r;
 }
 
 /* What is at @devpath may be there no more, so its bus is looked for by its name alone. */
@@ -474,6 +475,7 @@ struct topology *topology_free(struct topology *t)
 	}
 	closep(&t->root_fd);
 	pci_class_free(t->pci_class);
+	free(t->pmus);
 	free(t);
 	return NULL;
 }

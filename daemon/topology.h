@@ -12,6 +12,7 @@
 #ifndef CXLIRQD_TOPOLOGY_H
 #define CXLIRQD_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -22,6 +23,9 @@
 #define TOPOLOGY_DEVICES_MAX 16384U
 /* Interrupts whose provider topology_read_irqs() looks up; more are told without one. */
 #define TOPOLOGY_IRQS_MAX 65536U
+
+/* CXL PMUs told; more are counted as refused devices. */
+#define TOPOLOGY_PMUS_MAX 1024U
 
 struct topology;
 
@@ -59,6 +63,9 @@ int topology_read_device(struct topology *t, const char *devpath, uint64_t now_n
 
 /* Tells each interrupt as RECORD_SYSFS_IRQ: for hosts that refuse tracing. */
 int topology_read_irqs(struct topology *t, uint64_t now_ns);
+
+/* Tells the CXL PMUs that are not as they were told before, or with @all every one. */
+int topology_read_pmus(struct topology *t, bool all, uint64_t now_ns);
 
 /*
  * From now on reads devices as the kernel announces that they changed, in bursts. @settled may be

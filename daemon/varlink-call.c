@@ -89,6 +89,14 @@ static const struct varlink_method service_methods[] = {
 	{}
 };
 
+static bool is_ints(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!json_is_integer(json_array_get(value, i)))
+			return false;
+	return json_is_array(value);
+}
+
 static bool fits(const json_t *value, const struct varlink_parameter *parameter)
 {
 	if (!value || json_is_null(value))
@@ -99,6 +107,7 @@ static bool fits(const json_t *value, const struct varlink_parameter *parameter)
 	case VARLINK_FLOAT: return json_is_number(value);
 	case VARLINK_STRING: return json_is_string(value);
 	case VARLINK_ARRAY: return json_is_array(value);
+	case VARLINK_INTS: return is_ints(value);
 	case VARLINK_OBJECT: return json_is_object(value);
 	}
 	return false;

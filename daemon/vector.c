@@ -72,18 +72,8 @@ static void vector_remove(struct model *model, struct vector *vector,
 
 	if (vector->told || vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)
 		model_change(model, &change, header);
+	doorbell_vector_gone(model, vector, header);
 	vector_drop(model, vector);
-}
-
-static bool msg_equal(const struct record_msg *a, const struct record_msg *b)
-{
-	return a->address_lo == b->address_lo && a->address_hi == b->address_hi &&
-	       a->data == b->data;
-}
-
-static bool msg_is_zero(const struct record_msg *m)
-{
-	return !m->address_lo && !m->address_hi && !m->data;
 }
 
 /* One message serves all vectors of a multi-MSI block: the hardware adds the number to the data. */
@@ -107,14 +97,12 @@ static void count_message_change(struct model *model, struct vector *vector)
 	}
 }
 
-/*
- * An operation has ended: what stands now is what the hardware was told. @otherwise is the cause if
- * no write told one, NULL when nobody knows.
- */
-static void vector_settle(struct model *model, struct vector *vector,
-			  const struct record_header *header, const struct cause *otherwise)
+void vector_settle(struct model *model, struct vector *vector, const struct record_header *header,
+		   const struct cause *otherwise)
 {
 	struct change change = { .type = CHANGE_MESSAGE, .vector = vector };
+	const struct cause *cause =
+		vector->message_cause.valid ? &vector->message_cause : otherwise;
 
 	if (!vector->message_known || !vector->actions) {
 		vector->settled_known = false;
@@ -126,7 +114,8 @@ static void vector_settle(struct model *model, struct vector *vector,
 		count_message_change(model, vector);
 		change.old_message = vector->settled;
 		change.new_message = vector->message;
-		change.cause = vector->message_cause.valid ? &vector->message_cause : otherwise;
+		change.cause = cause;
+		change.reconciled = !cause;
 		vector->settled = vector->message;
 		model_change(model, &change, header);
 	} else if (vector->settled_known && vector->unsettled) {
@@ -134,6 +123,8 @@ static void vector_settle(struct model *model, struct vector *vector,
 	}
 	vector->settled = vector->message;
 	vector->settled_known = !msg_is_zero(&vector->message);
+	if (vector->settled_known)
+		doorbell_settled(model, vector, cause, header);
 	vector->unsettled = false;
 	vector->message_cause.valid = false;
 }
@@ -146,13 +137,13 @@ void vector_settle_seen(struct vector *vector)
 	vector->settled_known = !msg_is_zero(&vector->message);
 }
 
+/* The operation's cause is the write's, if no enclosing call told that one's. */
 static void vector_settle_event(struct model *model, struct vector *vector,
-				const struct record_header *header)
+				const struct record_header *header, const struct cause *cause)
 {
-	struct cause cause;
-
-	cause_from_header(&cause, header);
-	vector_settle(model, vector, header, &cause);
+	if (vector->message_cause.valid && vector->message_cause.kind == RECORD_CAUSE_NONE)
+		vector->message_cause = *cause;
+	vector_settle(model, vector, header, cause);
 }
 
 /* Everything but message and masks, which have a history */
@@ -208,9 +199,6 @@ static uint32_t vector_differences(const struct vector *vector, const struct rec
 	return bits;
 }
 
-/* An operation takes microseconds: a write that none has completed since then stands by itself. */
-#define SETTLE_NS 1000000000ULL
-
 /* What a walk sees: the truth, and a correction if no event explains it before the walk ends */
 static void vector_apply_snapshot(struct model *model, const struct record_vector *r)
 {
@@ -231,6 +219,7 @@ static void vector_apply_snapshot(struct model *model, const struct record_vecto
 		vector->origin = model->populated ? ORIGIN_DYNAMIC : ORIGIN_PREEXISTING;
 		vector->corrected = 1U << CORRECTION_VECTOR_APPEARED;
 		vector->bare = true;
+		vector_want_check(model, vector, &r->header);
 	}
 	vector->corrected &= ~(1U << CORRECTION_AFFINITY);
 	if (!vector->bare && model->populated)
@@ -244,7 +233,7 @@ static void vector_apply_snapshot(struct model *model, const struct record_vecto
 		affinity_store(vector, r);
 	vector->walk = model->walk;
 	if (!(vector->corrected & 1U << CORRECTION_MESSAGE) &&
-	    (!vector->unsettled || r->header.time_ns > vector->unsettled_ns + SETTLE_NS))
+	    (!vector->unsettled || r->header.time_ns > vector->unsettled_ns + TICK_NS))
 		vector_settle(model, vector, &r->header, NULL);
 }
 
@@ -260,6 +249,7 @@ static void vector_tell(struct model *model, struct vector *vector,
 
 	vector->told = true;
 	model_change(model, &change, header);
+	doorbell_vector(model, vector, header);
 }
 
 static void vector_refused(struct model *model, struct vector *vector,
@@ -288,6 +278,7 @@ void vector_apply(struct model *model, const struct record_vector *r)
 {
 	bool allocated = r->reason == RECORD_REASON_ALLOCATED;
 	struct vector *vector;
+	struct cause cause;
 
 	if (r->reason == RECORD_REASON_SNAPSHOT)
 		return vector_apply_snapshot(model, r);
@@ -312,6 +303,7 @@ void vector_apply(struct model *model, const struct record_vector *r)
 	vector->corrected &= 1U << CORRECTION_HANDLER_APPEARED |
 			     (allocated ? 0 : 1U << CORRECTION_VECTOR_APPEARED);
 	vector_fill(model, vector, r);
+	vector_want_check(model, vector, &r->header);
 	if (allocated && !vector->told)
 		vector->origin = origin_of(&r->header);
 	if (!vector->told && !(vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)) {
@@ -321,18 +313,19 @@ void vector_apply(struct model *model, const struct record_vector *r)
 		if (allocated)
 			return;
 	}
+	cause_from_header(&cause, &r->header);
 	if (r->reason == RECORD_REASON_REQUESTED && r->error)
 		vector_refused(model, vector, r);
 	if (!r->error) {
 		if (is_about_affinity(r->reason))
-			affinity_apply(model, vector, r);
+			affinity_apply(model, vector, r, &cause);
 		else
 			vector_operation_apply(vector, r);
 	}
 	vector_message_fill(vector, r);
 	/* the message of a move that still waits has not been written yet */
 	if (r->reason == RECORD_REASON_REQUESTED || r->reason == RECORD_REASON_AFFINITY_APPLIED)
-		vector_settle_event(model, vector, &r->header);
+		vector_settle_event(model, vector, &r->header, &cause);
 }
 
 void vector_apply_alloc(struct model *model, const struct record_range *r)
@@ -387,6 +380,7 @@ void vector_apply_message(struct model *model, const struct record_message *r)
 		}
 		vector->unsettled = vector->actions;
 		vector->unsettled_ns = r->header.time_ns;
+		vector_want_check(model, vector, &r->header);
 		if (vector->pending.valid && !affinity_is_pending(r->state))
 			vector->message_cause = vector->pending;
 		else
@@ -457,6 +451,7 @@ static void vector_walked(struct model *model, struct vector *vector,
 			model_correct(model, kind, NULL, vector, header);
 	if (!vector->told && !vector->bare)
 		vector_tell(model, vector, header);
+	doorbell_vector(model, vector, header);
 	if (corrected & 1U << CORRECTION_MESSAGE)
 		vector_settle(model, vector, header, NULL);
 }

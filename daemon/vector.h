@@ -11,10 +11,14 @@
 #include <cxlirqd/record.h>
 
 struct model;
+struct domain;
 
 /* include/linux/irq.h; the same in all kernels that are supported */
 #define VECTOR_STATE_AFFINITY_PENDING (1U << 8)
 #define VECTOR_STATE_MANAGED (1U << 21)
+
+/* A vector whose last handler left so long ago, and whose provider is still there, is an orphan. */
+#define VECTOR_ORPHANED_NS 10000000000ULL
 
 enum evidence { EVIDENCE_NONE, EVIDENCE_PROBE, EVIDENCE_COOKIE, EVIDENCE_DEVRES };
 
@@ -76,10 +80,16 @@ struct vector {
 
 	struct action *actions;
 	uint32_t n_actions;
+	uint64_t check_ns; /* when rules look at it, 0 = they have */
+	uint64_t left_ns; /* when the last handler went, 0 = it has one, or never had */
+	struct record_dev left; /* whose that was */
 	uint64_t walk;
 	uint32_t corrected; /* bits of enum correction, unconfirmed */
 	UT_hash_handle hh;
 };
+
+/* The domain that makes the messages: that of the level below the device's own. NULL: none. */
+const struct domain *vector_msi_parent(const struct model *model, const struct vector *vector);
 
 struct vector *vector_free(struct vector *vector);
 

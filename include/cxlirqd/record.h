@@ -33,6 +33,8 @@ enum record_type {
 	RECORD_MESSAGE, /* struct record_message */
 	RECORD_X86_VECTOR, /* struct record_x86_vector */
 	RECORD_CPU, /* struct record_cpu */
+	RECORD_DOORBELL, /* struct record_doorbell */
+	RECORD_BAR, /* struct record_bar */
 	/* from the daemon */
 	RECORD_BASE = 32, /* struct record_base: opens each trace */
 	RECORD_NAME, /* struct record_name: one enumerator of this kernel */
@@ -43,6 +45,9 @@ enum record_type {
 	RECORD_SYSFS_IRQ, /* struct record_sysfs_irq: where tracing is refused */
 	RECORD_SNAPSHOT, /* struct record_snapshot: begin and end of a walk */
 	RECORD_LOST, /* struct record_lost */
+	RECORD_TICK, /* struct record_header: so much time has passed */
+	RECORD_PMU, /* struct record_pmu: a CXL PMU as sysfs shows it */
+	RECORD_PATTERN, /* struct record_pattern: [Rules] DoorbellDevices= */
 	RECORD_TYPE_MAX
 };
 
@@ -55,6 +60,7 @@ enum record_cause {
 	RECORD_CAUSE_REQUEST, /* a handler being requested: the interrupt starts up */
 	RECORD_CAUSE_FREE, /* a handler being freed: the interrupt shuts down */
 	RECORD_CAUSE_PROBE, /* a driver's probe */
+	RECORD_CAUSE_AFFINITY_KERNEL, /* a call inside the kernel (made by the reader, not by BPF) */
 	RECORD_CAUSE_MAX
 };
 
@@ -209,6 +215,52 @@ struct record_cpu {
 	__u32 cpu_number, online;
 };
 
+enum record_doorbell_type { RECORD_DOORBELL_MSI, RECORD_DOORBELL_EMBEDDED };
+
+/* Why the endpoint function's copy of a message is not what was written */
+enum record_doorbell_copy {
+	RECORD_COPY_TAKEN,
+	RECORD_COPY_NONE, /* the function has no table (any more) */
+	RECORD_COPY_INDEX, /* the index is beyond the table */
+	RECORD_COPY_OTHER, /* another function is the first of the controller */
+	RECORD_COPY_DIFFERS,
+	RECORD_COPY_MAX
+};
+
+/* One doorbell of an endpoint function; one record with index ~0 if the allocation failed. */
+struct record_doorbell {
+	struct record_header header;
+	__u32 reason; /* CREATED, UPDATED (a message was written), REMOVED (of all), SNAPSHOT */
+	__s32 error;
+	__u64 epf, epc; /* keys */
+	__u32 index, count;
+	__u32 irq, type; /* enum record_doorbell_type */
+	__s32 bar; /* that exposes it already, -1 = none */
+	__u32 copy; /* enum record_doorbell_copy */
+	__u64 offset;
+	struct record_msg message; /* the function's copy; UPDATED: what was written */
+	__u32 func; /* function number << 16 | virtual function number */
+	char epc_name[64], epf_name[64];
+	char driver[32]; /* of the endpoint function */
+	char provider[64]; /* the controller's parent, whose MSI resource it is */
+};
+
+#define RECORD_SUBMAPS 8
+
+/* A BAR of an endpoint function, as the controller was told */
+struct record_bar {
+	struct record_header header;
+	__u32 reason; /* UPDATED (set), REMOVED (cleared), SNAPSHOT (what the function wants) */
+	__u32 bar;
+	__u64 epc; /* key */
+	__u32 func; /* as above */
+	__u32 n_submaps; /* then they replace address and size */
+	struct record_window {
+		__u64 address, size;
+	} window, submaps[RECORD_SUBMAPS];
+	char epc_name[64];
+};
+
 enum record_mode { RECORD_MODE_TRACING, RECORD_MODE_SYSFS };
 
 struct record_base {
@@ -287,6 +339,22 @@ struct record_lost {
 	char reason[40];
 };
 
+struct record_pmu {
+	struct record_header header;
+	char name[64]; /* perf's, "cxl_pmu_mem0.0" */
+	char device[64]; /* "pmu_mem0.0"; "" = this PMU is gone */
+	char cpumask[64]; /* CPU list */
+};
+
+enum record_pattern_kind { RECORD_PATTERN_DOORBELL, RECORD_PATTERN_KIND_MAX };
+
+/* A setting that changes what the model makes of records */
+struct record_pattern {
+	struct record_header header;
+	__u32 kind, reserved;
+	char pattern[64];
+};
+
 #define RECORD_CHECK(type, bytes)                                                                  \
 	_Static_assert(sizeof(type) == (bytes) && (bytes) % 8 == 0, "ABI of " #type " changed")
 RECORD_CHECK(struct record_header, 56);
@@ -309,6 +377,10 @@ RECORD_CHECK(struct record_sysfs_vector, 128);
 RECORD_CHECK(struct record_sysfs_irq, 56 + 24 + 48 + 256 + 256 + 64);
 RECORD_CHECK(struct record_snapshot, 72);
 RECORD_CHECK(struct record_lost, 104);
+RECORD_CHECK(struct record_doorbell, 56 + 8 + 16 + 16 + 16 + 16 + 224);
+RECORD_CHECK(struct record_bar, 56 + 24 + 16 * (1 + RECORD_SUBMAPS) + 64);
+RECORD_CHECK(struct record_pmu, 56 + 192);
+RECORD_CHECK(struct record_pattern, 56 + 72);
 _Static_assert(__builtin_offsetof(struct record_vector, levels) == 96, "ABI");
 _Static_assert(__builtin_offsetof(struct record_vector, masks) == sizeof(struct record_vector),
 	       "ABI");

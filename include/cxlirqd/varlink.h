@@ -43,6 +43,7 @@ enum varlink_type {
 	VARLINK_FLOAT, /* an integer will do */
 	VARLINK_STRING,
 	VARLINK_ARRAY,
+	VARLINK_INTS, /* an array of integers */
 	VARLINK_OBJECT,
 };
 

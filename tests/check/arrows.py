@@ -14,15 +14,16 @@ STAGES = [
     ("ground", "log json cpus pci-class"),
     ("records", "event decode trace"),
     ("sources", "kernel-names probe ring snapshot sysfs topology* uevent"),
-    ("state", "model* domain vector affinity action device change"),
+    ("state", "model* domain vector affinity action device doorbell bar pmu change"),
+    ("judgement", "rule* violation explain"),
     ("settings", "config privilege"),
-    ("wire", "varlink* backlog"),
-    ("sinks", "sink-*"),
-    ("whole", "manager"),
+    ("wire", "varlink* backlog history"),
+    ("sinks", "sink sink-*"),
+    ("whole", "manager*"),
     ("program", "main"),
 ]
 # A source knows nothing of the state, the state nothing of sources.
-APART = {"state": {"sources"}, "sinks": {"sources"}, "wire": {"sources", "state", "records"}}
+APART = {"state": {"sources"}, "judgement": {"sources"}, "sinks": {"sources"}, "wire": {"sources", "state", "records"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 

@@ -75,7 +75,8 @@ STATUS = {"version": "0.1", "kernel": "6.18.0", "mode": "tracing", "health": "he
           "reasons": [], "started_us": T0, "hooks_attached": 14, "hooks_total": 15, "domains": 4,
           "vectors": 3, "devices": 2, "records": 99, "lost": [], "snapshots": 2,
           "snapshot_us": 5400, "corrections": [{"kind": "vector-missing", "count": 1}],
-          "events": 12, "refused": []}
+          "events": 12, "refused": [], "violations_open": 0, "violations_refused": 0,
+          "store": {"state": "ok", "reason": None, "written": 12, "dropped": 0}}
 
 
 def hook(name, attached, reason=None):
@@ -113,8 +114,52 @@ EVENTS = [
     event("correction", 26, None, kind="vector-missing", detail="freed unseen"),
     event("handler-freed", 25, "pmu_mem0.0", action="pmu_mem0.0", handler="cxl_pmu_irq",
           relation=None),
+    event("doorbell", 88, "pci_epf_vntb.0", state="published", index=0, epf="pci_epf_vntb.0",
+          epc="a40000000.pcie-ep", message={"address": "fee01000", "data": "4021"}),
+    event("violation", 88, "pci_epf_vntb.0", rule="doorbell-message-changed", severity="critical",
+          id=3, explanation="it changed"),
     event("from-the-future", 7, "x", color="blue", size=3),
 ]
+
+MESSAGE = {"address": "fee01000", "data": "4021"}
+OTHER = {"address": "fee02000", "data": "4022"}
+
+DOORBELLS = [
+    {"epc": "a40000000.pcie-ep", "epf": "pci_epf_vntb.0", "index": 0, "irq": 88,
+     "message": OTHER, "published_message": MESSAGE, "type": "msi", "parent_domain": 2,
+     "immutability": "mutable", "state": "published", "message_changes": 1,
+     "verdict": "violated", "device": "pci_epf_vntb.0", "driver": "pci_epf_vntb", "bar": 2,
+     "errno": None},
+    {"epc": "a40000000.pcie-ep", "epf": "pci_epf_test.0", "index": None, "irq": None,
+     "message": None, "published_message": None, "type": "msi", "parent_domain": None,
+     "immutability": "unknown", "state": "refused", "message_changes": 0, "verdict": "safe",
+     "device": "pci_epf_test.0", "driver": "pci_epf_test", "bar": None, "errno": 22},
+]
+
+
+def violation(number, **more):
+    row = {"id": number, "rule": "doorbell-message-changed", "severity": "critical",
+           "device": "pci_epf_vntb.0", "irq": 88, "index": 0, "domain": 3,
+           "old_message": MESSAGE, "new_message": OTHER,
+           "cause": {"kind": "affinity-write", "comm": "irqbalance", "pid": 42, "uid": 0},
+           "count": 4, "first_us": T0, "last_us": T0 + 123456, "acknowledged": False,
+           "explanation": "The message of doorbell 0 is fee02000/4022, the host was told "
+                          "fee01000/4021."}
+    row.update(more)
+    return row
+
+
+VIOLATIONS = [
+    violation(3),
+    violation(7, rule="vector-orphaned", severity="warning", device="ev\x1b[31mil", irq=None,
+              index=None, old_message=None, new_message=None, acknowledged=True, count=1,
+              cause={"kind": "unknown", "comm": None, "pid": None, "uid": None},
+              explanation=None),
+]
+
+EXPLANATION = {"subject": "88", "kind": "interrupt",
+               "text": ["Interrupt 88 is vector 0 of ev\x1b[31mil.", "It goes to CPU 1."],
+               "advice": ["Leave it there."]}
 
 TRACE = [b"CXLIRQ\0\1", bytes(range(256)), b"", b"end"]
 
@@ -162,6 +207,22 @@ def list_vectors(link, device, irq):
     return link.send({"vectors": rows, "reason": None})
 
 
+def acknowledge(link, ids):
+    for number in ids:
+        if number not in [v["id"] for v in VIOLATIONS]:
+            return link.fail(INTERFACE + "NoSuchViolation", id=number)
+    return link.send({"violations": [{**v, "acknowledged": True} for v in VIOLATIONS
+                                     if v["id"] in ids]})
+
+
+def explain(link, subject):
+    if subject == "99":
+        return link.fail(INTERFACE + "NoSuchInterrupt", irq=99)
+    if subject != "88":
+        return link.fail(INTERFACE + "NoSuchSubject", subject=subject)
+    return link.send({"explanation": EXPLANATION})
+
+
 def answer(link, call):
     """What a sound daemon answers."""
     parameters = call.get("parameters", {})
@@ -176,6 +237,21 @@ def answer(link, call):
         list_devices(link, parameters.get("device"))
     elif method == "ListVectors":
         list_vectors(link, parameters.get("device"), parameters.get("irq"))
+    elif method == "ListDoorbells":
+        link.send({"doorbells": DOORBELLS, "reason": None})
+    elif method == "ListViolations":
+        link.send({"violations": [v for v in VIOLATIONS
+                                  if parameters["all"] or not v["acknowledged"]],
+                   "reason": None})
+    elif method == "Acknowledge":
+        acknowledge(link, parameters["ids"])
+    elif method == "Explain":
+        explain(link, parameters["subject"])
+    elif method == "ListHistory":
+        assert call["more"]
+        for each in EVENTS[:2]:
+            link.send({"event": each}, continues=True)
+        link.send({"event": None, "reason": "older ones were left out"})
     elif method == "Snapshot":
         link.send({"snapshot": {"domains": DOMAINS, "vectors": VECTORS[:1], "version": 1}})
     elif method == "Monitor":
@@ -197,8 +273,8 @@ def answer(link, call):
 
 def empty(link, call):
     key = call["method"].removeprefix(INTERFACE + "List").lower()
-    if key == INTERFACE + "monitor":
-        link.send({"event": None})
+    if key in (INTERFACE + "monitor", "history"):
+        link.send({"event": None, "reason": "there is no store"})
     else:
         link.send({key: [], "reason": "driver not bound"})
 
@@ -212,6 +288,19 @@ def sick(link, call):
     else:
         link.send({"support": {**SUPPORT, "hooks": SUPPORT["hooks"] +
                                [hook("msi_domain_alloc", False, "not in this kernel's BTF")]}})
+
+
+def violated(link, _call):
+    """Nothing is wrong with the daemon."""
+    link.send({"status": {**STATUS, "violations_open": 2, "violations_refused": 5,
+                          "store": {"state": "off", "reason": "no directory", "written": 0,
+                                    "dropped": 0}}})
+
+
+def before_rules(link, _call):
+    """A daemon that knows of no rules and no store"""
+    link.send({"status": {key: value for key, value in STATUS.items()
+                          if not key.startswith("violations") and key != "store"}})
 
 
 def without_tracing(link, _call):
@@ -264,6 +353,7 @@ def flood(link, _call):
 
 SCENES = {
     "good": answer, "empty": empty, "sick": sick, "without-tracing": without_tracing,
+    "violated": violated, "before-rules": before_rules,
     "byte-by-byte": byte_by_byte, "large": large, "huge": huge, "strange": strange,
     "lost-in-stream": lost_in_stream, "no-base64": no_base64, "whole-trace": whole_trace,
     "flood": flood,

@@ -256,7 +256,7 @@ static void test_causes(void **state)
 		uint32_t flags;
 		const char *comm, *kind;
 	} causes[] = {
-		{ RECORD_CAUSE_NONE, 0, "bash", "unknown" },
+		{ RECORD_CAUSE_NONE, 0, "ethtool", "affinity-kernel" },
 		{ RECORD_CAUSE_AFFINITY_WRITE, 0, "irqbalance", "affinity-write" },
 		{ RECORD_CAUSE_AFFINITY_HINT, 0, "modprobe", "affinity-kernel" },
 		{ RECORD_CAUSE_CPU_HOTPLUG, 0, "migration/1", "cpu-hotplug" },
@@ -265,7 +265,7 @@ static void test_causes(void **state)
 		{ RECORD_CAUSE_PROBE, 0, "modprobe", "driver" },
 		/* a driver's callback; but anybody can name himself so */
 		{ RECORD_CAUSE_NONE, RECORD_F_KTHREAD, "cpuhp/1", "cpu-hotplug" },
-		{ RECORD_CAUSE_NONE, 0, "cpuhp/1", "unknown" },
+		{ RECORD_CAUSE_NONE, 0, "cpuhp/1", "affinity-kernel" },
 	};
 	struct world *w = *state;
 	char expected[128];

@@ -125,12 +125,32 @@ misused "status: takes no --output" status -o ID
 misused "x: domains takes no more arguments" domains x
 misused "y: devices takes no more arguments" devices x y
 misused "record: needs a file, -o FILE" record
+misused "ack: needs the id of a violation" ack
+misused "x: is no violation's id, which is a number" ack 3 x
+misused "3x: is no violation's id, which is a number" ack 3x
+misused ": is no violation's id, which is a number" ack ""
+misused "99999999999999999999999: is no violation's id, which is a number" ack 99999999999999999999999
+misused "explain: needs an interrupt, a device or a rule" explain
+misused "y: explain takes no more arguments" explain x y
+misused "x: doorbells takes no more arguments" doorbells x
+misused "explain: takes no --output" explain 5 -o ID
+misused "events: takes no --until" events --until now
+misused "events: takes no --all" events --all
+misused "violations: takes no --since" violations --since now
+misused "vectors: takes no --type" vectors --type cpu
+misused "history: --since is later than --until" history --since today --until yesterday
+times="a time: YYYY-MM-DD [HH:MM[:SS]], HH:MM[:SS], now, today, yesterday, -1h, '2 days ago' or @SECONDS"
+misused "--since: 'soon' is not $times" events --since soon
+misused "--since: '' is not $times" history --since ""
+misused "--until: '2025-02-30' is not $times" history --until 2025-02-30
+misused "--until: '1h' is not $times" history --until 1h
 ends 2 domains -o NAME,SHAPE
 check "unknown column" grep -q '^cxlirqctl: SHAPE: unknown column, valid are ID,NAME,' err
 check "unknown column, one line" [ "$(wc -l <err)" -eq 1 ]
 check "unknown column, nothing on stdout" [ ! -s out ]
 ends 0 --help
-for verb in status domains devices vectors events support snapshot record; do
+for verb in status domains devices vectors doorbells violations ack explain events history \
+	support snapshot record; do
 	check "help names $verb" grep -q "^  $verb " out
 done
 # What the program has, its manual names
@@ -139,7 +159,7 @@ manual=$here/../../man/cxlirqctl.1
 for option in $(grep -o -- '--[a-z-]*' out); do
 	check "the manual names $option" grep -Eq "Fl ${option#-}( |\$)" "$manual"
 done
-for verb in domains devices vectors events support; do
+for verb in domains devices vectors doorbells violations events history support; do
 	run $verb -o SHAPE
 	# shellcheck disable=SC2013
 	for column in $(sed 's/.* valid are //; s/,/ /g' err); do
@@ -155,6 +175,7 @@ ends 0
 check "no verb is status" asked '{"method": "io.cxlirqd.GetStatus", "parameters": {}}'
 check "status" prints "        Hooks: 14 of 15 attached"
 check "status" prints "The last took: 5.4 ms"
+check "status" prints "        Store: ok, 12 written, 0 dropped"
 ends 0 status --json
 check "status --json" is_json 'd["health"] == "healthy" and d["lost"] == []'
 
@@ -206,23 +227,74 @@ check "events" prints "pmu_mem0.0: cxl_pmu_irq, borrowed, vector of 0000:0d:00.0
 check "events" prints "vector-freed         9 -            domain 1"
 check "events" prints "PCI-MSIX (id 3, pci-device-msix)"
 check "events" prints "12 records lost: ring full"
+check "events" prints "published, doorbell 0 of pci_epf_vntb.0 on a40000000.pcie-ep, message fee01000/4021"
+check "events" prints "doorbell-message-changed (critical, violation 3): it changed"
 check "events of an unknown type" prints "from-the-future      7 x            color=blue size=3"
 ends 0 events --json
 check "events --json" python3 -c 'import json
 lines = [json.loads(line) for line in open("out")]
-assert len(lines) == 13 and lines[8] == {"time_us": 1763710000123456, "type": "cpu", "irq": None,
+assert len(lines) == 15 and lines[8] == {"time_us": 1763710000123456, "type": "cpu", "irq": None,
                                          "device": None, "cpu": 3, "online": False}'
 "$cli" -S socket --timeout 0.2 events --follow --json >out 2>err &
 follower=$!
 for _ in $(seq 100); do
-	[ "$(wc -l <out)" -eq 13 ] && break
+	[ "$(wc -l <out)" -eq 15 ] && break
 	sleep 0.05
 done
-check "events --follow prints at once" [ "$(wc -l <out)" -eq 13 ]
+check "events --follow prints at once" [ "$(wc -l <out)" -eq 15 ]
 sleep 0.5
 check "events --follow takes silence for no failure" kill -0 $follower
 kill $follower
 wait $follower 2>/dev/null
+
+ends 0 events --since @1763710000.5 --json
+check "events --since" asked '{"method": "io.cxlirqd.Monitor", "parameters": {"follow": false, "since_us": 1763710000500000}, "more": true}'
+ends 0 history
+check "history" asked '{"method": "io.cxlirqd.ListHistory", "parameters": {}, "more": true}'
+check "history" prints "2025-11-21 07:26:40.123456 vector-allocated    25 0000:0d:00.0 index 3 of domain 3"
+check "history tells what is missing" [ "$(cat err)" = "cxlirqctl: history: older ones were left out" ]
+ends 0 history --json --device d --irq 0 --type cpu --since @1 --until "1970-01-01 00:00:02"
+check "history, by everything" asked '{"method": "io.cxlirqd.ListHistory", "parameters": {"device": "d", "irq": 0, "since_us": 1000000, "until_us": 2000000, "type": "cpu"}, "more": true}'
+check "history --json" python3 -c 'import json
+lines = [json.loads(line) for line in open("out")]
+assert [line["type"] for line in lines] == ["domain-created", "vector-allocated"]'
+ends 0 history --json -o type,irq
+check "history -o" [ "$(head -n 1 out)" = '{"type":"domain-created","irq":null}' ]
+
+ends 0 doorbells
+check "doorbells" asked '{"method": "io.cxlirqd.ListDoorbells", "parameters": {}}'
+check "doorbells" prints "a40000000.pcie-ep pci_epf_vntb.0     0  88 fee02000/4022 msi  mutable      published violated"
+check "a line fits 120 columns" [ "$(wc -L <out)" -le 120 ]
+ends 0 doorbells --json -o epf,published,bar,error
+check "doorbells --json" is_json 'd[0]["published_message"]["data"] == "4021" and d[1]["errno"] == 22'
+ends 3 violations
+check "violations" asked '{"method": "io.cxlirqd.ListViolations", "parameters": {"all": false}}'
+check "violations" prints " 3 critical doorbell-message-changed pci_epf_vntb.0  88     4 affinity-write"
+check "violations, who" prints "by irqbalance[42] uid 0"
+check "violations, silent" silent
+check "a line fits 132 columns" [ "$(wc -L <out)" -le 132 ]
+ends 3 violations --all --json
+check "violations --all" asked '{"method": "io.cxlirqd.ListViolations", "parameters": {"all": true}}'
+check "violations --all" is_json '[r["id"] for r in d] == [3, 7]'
+ends 3 violations --all -n -o id,acknowledged,last,new
+check "violations -o" prints "3 no           2025-11-21 07:26:40.123456 fee02000/4022"
+ends 0 ack 7 3
+check "ack" asked '{"method": "io.cxlirqd.Acknowledge", "parameters": {"ids": [7, 3]}}'
+check "ack" prints " 7 warning"
+ends 0 ack 3 --json
+check "ack --json" is_json 'len(d) == 1 and d[0]["acknowledged"] is True'
+ends 1 ack 3 4
+check "ack of none" complains "4: no such violation"
+ends 0 explain 88
+check "explain" asked '{"method": "io.cxlirqd.Explain", "parameters": {"subject": "88"}}'
+check "explain" cmp -s out <(printf '%s\n' "Interrupt 88 is vector 0 of ev?[31mil." "It goes to CPU 1." "" \
+	"What to do:" "Leave it there.")
+ends 0 explain 88 --json
+check "explain --json" is_json 'd["kind"] == "interrupt" and len(d["text"]) == 2'
+ends 1 explain 99
+check "explain 99" complains "99: no such interrupt"
+ends 1 explain mem7
+check "explain mem7" complains "mem7: no such interrupt, device or rule"
 
 ends 0 support
 check "support" prints "hook    irq_matrix_alloc no          -      - replaced by vector_alloc"
@@ -266,12 +338,22 @@ check "status, degraded" silent
 ends 3 status --json
 ends 3 support
 check "support, a hook is missing" prints "not in this kernel's BTF"
+scene violated
+ends 3 status
+check "status, violated" prints "           Health: healthy"
+check "status, violated" prints "  Open violations: 2"
+check "status, violated" prints "Violations refused: 5"
+check "status, violated" prints "            Store: off: no directory"
+ends 3 status --json
+scene before-rules
+ends 0 status
+check "status of an older daemon" silent
 scene without-tracing
 ends 3 support
 
 # Nothing to show
 scene empty
-for verb in domains devices vectors; do
+for verb in domains devices vectors doorbells violations; do
 	ends 0 $verb --json
 	check "$verb, empty" [ "$(cat out)" = "[]" ]
 	check "$verb, empty, why" [ "$(cat err)" = "cxlirqctl: $verb: driver not bound" ]
@@ -280,6 +362,8 @@ for verb in domains devices vectors; do
 done
 ends 0 events --json
 check "no events" [ ! -s out ]
+ends 0 history --json
+check "no history" complains "history: there is no store"
 
 # Replies of any size and pace
 scene byte-by-byte
@@ -289,9 +373,9 @@ scene large
 ends 0 vectors --json
 check "a large reply" is_json 'len(d) == 8192'
 scene strange
-for verb in "domains --tree" devices vectors; do
+for verb in "domains --tree" devices vectors doorbells "violations --all"; do
 	# shellcheck disable=SC2086
-	ends 0 $verb
+	run $verb
 	check "$verb, strange rows" [ "$(wc -l <out)" -eq 8 ]
 done
 
@@ -310,7 +394,7 @@ fails ill-typed "socket: the daemon's answer makes no sense"
 fails huge "socket: the daemon's answer is too long"
 fails lacking "socket: the daemon's answer lacks domains"
 fails wrong-type "socket: the daemon's answer lacks domains"
-fails denied "ListDomains: permission denied"
+fails denied "ListDomains: permission denied, only root and the group cxlirq may"
 fails refusing "ListDomains: tracing is not available: no BTF"
 fails failing "ListDomains: failed: out of luck"
 fails unheard-of "ListDomains: com.example.Odd"

@@ -88,6 +88,24 @@ static const struct type {
 	  { offsetof(struct record_snapshot, phase), RECORD_SNAPSHOT_PHASE_MAX },
 	  {} },
 	{ RECORD_LOST, sizeof(struct record_lost), {}, { TEXT(record_lost, reason) } },
+	{ RECORD_DOORBELL,
+	  sizeof(struct record_doorbell),
+	  { offsetof(struct record_doorbell, reason), RECORD_REASON_MAX },
+	  { TEXT(record_doorbell, epc_name), TEXT(record_doorbell, epf_name),
+	    TEXT(record_doorbell, driver), TEXT(record_doorbell, provider) } },
+	{ RECORD_BAR,
+	  sizeof(struct record_bar),
+	  { offsetof(struct record_bar, reason), RECORD_REASON_MAX },
+	  { TEXT(record_bar, epc_name) } },
+	{ RECORD_TICK, sizeof(struct record_header), {}, {} },
+	{ RECORD_PMU,
+	  sizeof(struct record_pmu),
+	  {},
+	  { TEXT(record_pmu, name), TEXT(record_pmu, device), TEXT(record_pmu, cpumask) } },
+	{ RECORD_PATTERN,
+	  sizeof(struct record_pattern),
+	  { offsetof(struct record_pattern, kind), RECORD_PATTERN_KIND_MAX },
+	  { TEXT(record_pattern, pattern) } },
 };
 #define N_TYPES (sizeof(types) / sizeof(*types))
 
@@ -155,7 +173,7 @@ static void test_no_other_type(void **state)
 			assert_int_equal(result(), -EOPNOTSUPP);
 	}
 	assert_int_equal(N_TYPES,
-			 RECORD_X86_VECTOR - RECORD_DOMAIN + 2 + RECORD_TYPE_MAX - RECORD_BASE);
+			 RECORD_BAR - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
 }
 
 static void test_short(void **state)
@@ -253,7 +271,7 @@ static void test_texts(void **state)
 			record.bytes[f->offset + f->size - 1] = 0;
 			assert_int_equal(result(), types[i].size);
 		}
-	assert_int_equal(n, 5 + 8 + 11 + 4 + 3 + 1 + 2 + 6 + 6 + 1 + 5 + 1);
+	assert_int_equal(n, 5 + 8 + 11 + 4 + 3 + 1 + 2 + 6 + 6 + 1 + 5 + 1 + 4 + 1 + 3 + 1);
 }
 
 static void test_choices(void **state)
@@ -279,7 +297,7 @@ static void test_choices(void **state)
 		memcpy(record.bytes + f->offset, &value, sizeof(value));
 		assert_int_equal(result(), -EBADMSG);
 	}
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 11);
 }
 
 static int vector_with(uint32_t words, uint32_t size)

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Endpoint doorbells: from their allocation to the end of what maps them. Three kinds: on an MSI
+ * parent (the kernel's own API), embedded in the controller (one interrupt for all, neither domain
+ * nor msi_desc), and the vectors of plain platform-MSI users that the settings name.
+ *
+ * What the host was told is the reference: the first message that stood, and from the moment that
+ * a BAR maps it the one that stood then.
+ */
+#define HASH_NONFATAL_OOM 1
+#include "model-private.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+static uint64_t msg_address(const struct record_msg *m)
+{
+	return (uint64_t)m->address_hi << 32 | m->address_lo;
+}
+
+static struct doorbell *doorbell_find(const struct model *model, uint64_t owner, uint32_t index,
+				      bool platform)
+{
+	struct doorbell_key key = { .owner = owner, .index = index, .platform = platform };
+	struct doorbell *doorbell;
+
+	HASH_FIND(hh, model->doorbells, &key, sizeof(key), doorbell);
+	return doorbell;
+}
+
+static void doorbell_drop(struct model *model, struct doorbell *doorbell)
+{
+	HASH_DEL(model->doorbells, doorbell);
+	free(doorbell);
+}
+
+/* One that is gone and maps nothing is kept only as long as there is room. */
+static void doorbells_make_room(struct model *model)
+{
+	struct doorbell *doorbell, *next;
+
+	if (HASH_COUNT(model->doorbells) < model->limits.entries[TABLE_DOORBELLS])
+		return;
+	HASH_ITER(hh, model->doorbells, doorbell, next) {
+		if (!doorbell->freed || doorbell->bar >= 0)
+			continue;
+		doorbell_drop(model, doorbell);
+		return;
+	}
+}
+
+static struct doorbell *doorbell_add(struct model *model, uint64_t owner, uint32_t index,
+				     bool platform)
+{
+	struct doorbell *doorbell;
+
+	doorbells_make_room(model);
+	if (model_is_full(model, TABLE_DOORBELLS, HASH_COUNT(model->doorbells)))
+		return NULL;
+	doorbell = calloc(1, sizeof(*doorbell));
+	if (doorbell) {
+		doorbell->key = (struct doorbell_key){ owner, index, platform };
+		doorbell->bar = doorbell->fixed_bar = -1;
+		HASH_ADD(hh, model->doorbells, key, sizeof(doorbell->key), doorbell);
+	}
+	if (!doorbell || !doorbell->hh.tbl) {
+		model->refused[TABLE_DOORBELLS]++;
+		free(doorbell);
+		return NULL;
+	}
+	return doorbell;
+}
+
+void doorbells_free(struct model *model)
+{
+	struct doorbell *doorbell, *next;
+
+	HASH_ITER(hh, model->doorbells, doorbell, next) {
+		doorbell_drop(model, doorbell);
+	}
+}
+
+static void doorbell_tell(struct model *model, struct doorbell *doorbell, enum doorbell_event event,
+			  const struct record_header *header)
+{
+	struct change change = { .type = CHANGE_DOORBELL,
+				 .doorbell = doorbell,
+				 .doorbell_event = event,
+				 .vector = doorbell->freed ? NULL :
+							     vector_find(model, doorbell->irq) };
+	struct cause cause;
+
+	cause_from_header(&cause, header);
+	change.cause = &cause;
+	model_change(model, &change, header);
+}
+
+const struct doorbell *model_doorbell(const struct model *model, uint32_t irq)
+{
+	for (const struct doorbell *d = model->doorbells; d; d = d->hh.next)
+		if (d->irq == irq && !d->freed && !d->refused)
+			return d;
+	return NULL;
+}
+
+static void doorbell_parent(const struct model *model, struct doorbell *doorbell)
+{
+	const struct vector *vector = vector_find(model, doorbell->irq);
+	const struct domain *parent = vector ? vector_msi_parent(model, vector) : NULL;
+
+	if (parent && doorbell->type != DOORBELL_EMBEDDED)
+		doorbell->parent = parent->key;
+}
+
+/* A message that stands. The first one is what the host will be told. */
+static void doorbell_take_message(struct doorbell *doorbell, const struct record_msg *message)
+{
+	if (msg_is_zero(message))
+		return;
+	doorbell->message = *message;
+	if (msg_is_zero(&doorbell->reference))
+		doorbell->reference = *message;
+}
+
+static void doorbell_stale_end(struct model *model, struct doorbell *doorbell,
+			       const struct record_header *header)
+{
+	if (!doorbell->freed || doorbell->bar < 0)
+		return;
+	doorbell->stale_ns = header->time_ns - doorbell->freed_ns;
+	doorbell_tell(model, doorbell, DOORBELL_STALE, header);
+	doorbell->bar = -1;
+}
+
+/* Whether the host reaches it: published at the moment that it begins to. */
+static void doorbell_map(struct model *model, struct doorbell *doorbell,
+			 const struct record_header *header)
+{
+	const struct bar *bar = NULL;
+
+	if (doorbell->refused || doorbell->type == DOORBELL_PLATFORM)
+		return;
+	if (!msg_is_zero(&doorbell->message))
+		bar = bar_mapping(model, doorbell->epc, doorbell->func,
+				  msg_address(&doorbell->reference));
+	if (doorbell->freed) {
+		if (!bar)
+			doorbell_stale_end(model, doorbell, header);
+		return;
+	}
+	/* a BAR that exposes it anyway is of no use to the host before somebody listens */
+	if (!bar && (doorbell->fixed_bar < 0 || !doorbell->requested)) {
+		doorbell->bar = -1;
+		doorbell->published = doorbell->published && doorbell->fixed_bar >= 0;
+		return;
+	}
+	doorbell->bar = bar ? (int32_t)bar->key.bar : doorbell->fixed_bar;
+	if (doorbell->published)
+		return;
+	doorbell->published = true;
+	doorbell->published_ns = header->time_ns;
+	doorbell->reference = doorbell->message;
+	doorbell->early = !doorbell->requested;
+	doorbell->violated |= doorbell->early;
+	if (doorbell->told)
+		doorbell_tell(model, doorbell, DOORBELL_PUBLISHED, header);
+}
+
+void doorbells_mapped(struct model *model, uint64_t epc, const struct record_header *header)
+{
+	for (struct doorbell *d = model->doorbells; d; d = d->hh.next)
+		if (d->epc == epc)
+			doorbell_map(model, d, header);
+}
+
+static void doorbell_fill(struct doorbell *doorbell, const struct record_doorbell *r)
+{
+	doorbell->epc = r->epc;
+	doorbell->func = r->func;
+	memcpy(doorbell->epc_name, r->epc_name, sizeof(doorbell->epc_name));
+	memcpy(doorbell->epf_name, r->epf_name, sizeof(doorbell->epf_name));
+	memcpy(doorbell->driver, r->driver, sizeof(doorbell->driver));
+	memcpy(doorbell->provider, r->provider, sizeof(doorbell->provider));
+}
+
+static void doorbell_refused(struct model *model, const struct record_doorbell *r)
+{
+	struct doorbell *doorbell = doorbell_find(model, r->epf, ~0U, false);
+
+	if (!doorbell)
+		doorbell = doorbell_add(model, r->epf, ~0U, false);
+	if (!doorbell)
+		return;
+	doorbell_fill(doorbell, r);
+	doorbell->refused = doorbell->told = true;
+	doorbell->error = -r->error;
+	doorbell->asked = r->count;
+	doorbell_tell(model, doorbell, DOORBELL_REFUSED, &r->header);
+}
+
+/* A vector of a device that the settings name turns out to be known by the kernel's own API. */
+static void platform_drop(struct model *model, uint32_t irq)
+{
+	struct doorbell *doorbell, *next;
+
+	HASH_ITER(hh, model->doorbells, doorbell, next) {
+		if (doorbell->type == DOORBELL_PLATFORM && doorbell->irq == irq)
+			doorbell_drop(model, doorbell);
+	}
+}
+
+static struct doorbell *doorbell_renew(struct model *model, const struct record_doorbell *r)
+{
+	struct doorbell *doorbell = doorbell_find(model, r->epf, r->index, false), *refused;
+
+	if (doorbell && doorbell->freed) {
+		doorbell_stale_end(model, doorbell, &r->header);
+		doorbell_drop(model, doorbell);
+		doorbell = NULL;
+	}
+	refused = doorbell_find(model, r->epf, ~0U, false);
+	if (refused)
+		doorbell_drop(model, refused);
+	return doorbell ?: doorbell_add(model, r->epf, r->index, false);
+}
+
+static void doorbell_there(struct model *model, const struct record_doorbell *r)
+{
+	bool snapshot = r->reason == RECORD_REASON_SNAPSHOT;
+	struct doorbell *doorbell = doorbell_renew(model, r);
+	const struct vector *vector;
+
+	if (!doorbell)
+		return;
+	doorbell_fill(doorbell, r);
+	doorbell->irq = r->irq;
+	doorbell->type = r->type == RECORD_DOORBELL_EMBEDDED ? DOORBELL_EMBEDDED : DOORBELL_MSI;
+	doorbell->fixed_bar = doorbell->type == DOORBELL_EMBEDDED ? r->bar : -1;
+	doorbell->walk = model->walk;
+	platform_drop(model, r->irq);
+	doorbell_take_message(doorbell, &r->message);
+	doorbell_parent(model, doorbell);
+	vector = vector_find(model, r->irq);
+	if (!doorbell->told) {
+		/* one that was there first is not news */
+		doorbell->requested = snapshot && vector && vector->actions;
+		if (!snapshot)
+			doorbell_tell(model, doorbell, DOORBELL_ALLOCATED, &r->header);
+	}
+	doorbell->told = true;
+	doorbell_map(model, doorbell, &r->header);
+}
+
+static void doorbell_written(struct model *model, const struct record_doorbell *r)
+{
+	struct doorbell *doorbell = doorbell_renew(model, r);
+
+	if (!doorbell)
+		return;
+	doorbell_fill(doorbell, r);
+	doorbell->irq = r->irq;
+	doorbell->walk = model->walk;
+	doorbell_parent(model, doorbell);
+	if (msg_is_zero(&r->message))
+		return;
+	doorbell->copy_state = r->copy;
+	if (r->copy == RECORD_COPY_TAKEN) {
+		/* before there is a handler nothing else tells of it */
+		if (!doorbell->requested)
+			doorbell_take_message(doorbell, &r->message);
+		return;
+	}
+	doorbell->copy = r->message;
+	doorbell->violated = true;
+	doorbell_tell(model, doorbell, DOORBELL_DROPPED, &r->header);
+}
+
+static void doorbell_end(struct model *model, struct doorbell *doorbell,
+			 const struct record_header *header)
+{
+	doorbell->freed = true;
+	doorbell->requested = doorbell->published = false;
+	doorbell->freed_ns = header->time_ns;
+	doorbell->parent = 0;
+	doorbell_tell(model, doorbell, DOORBELL_FREED, header);
+	if (doorbell->bar >= 0 && doorbell->fixed_bar < 0)
+		model_want_tick(model, header->time_ns + TICK_NS);
+	else
+		doorbell->bar = -1;
+}
+
+void doorbell_apply(struct model *model, const struct record_doorbell *r)
+{
+	if (!r->epf)
+		return;
+	if (r->error)
+		return doorbell_refused(model, r);
+	if (r->reason == RECORD_REASON_REMOVED) {
+		for (struct doorbell *d = model->doorbells; d; d = d->hh.next)
+			if (d->key.owner == r->epf && !d->freed && !d->refused)
+				doorbell_end(model, d, &r->header);
+		return;
+	}
+	if (r->index == ~0U)
+		return;
+	if (r->reason == RECORD_REASON_UPDATED)
+		doorbell_written(model, r);
+	else
+		doorbell_there(model, r);
+}
+
+/* ---- what its interrupt tells -------------------------------------------------------------- */
+
+static bool is_doorbell_device(const struct model *model, const char *device)
+{
+	for (uint32_t i = 0; i < model->n_patterns; i++)
+		if (!fnmatch(model->patterns[i], device, 0))
+			return true;
+	return false;
+}
+
+static struct doorbell *doorbell_next(struct doorbell *doorbell, uint32_t irq)
+{
+	while (doorbell && (doorbell->irq != irq || doorbell->freed || doorbell->refused))
+		doorbell = doorbell->hh.next;
+	return doorbell;
+}
+
+#define for_each_doorbell_of(doorbell, model, number)                                              \
+	for ((doorbell) = doorbell_next((model)->doorbells, (number)); (doorbell);                 \
+	     (doorbell) = doorbell_next((doorbell)->hh.next, (number)))
+
+void doorbell_vector(struct model *model, const struct vector *vector,
+		     const struct record_header *header)
+{
+	struct doorbell *doorbell;
+
+	if (!model->n_patterns || !vector->key || !vector->msi_type ||
+	    !is_doorbell_device(model, vector->provider.name) ||
+	    model_doorbell(model, vector->irq) ||
+	    doorbell_find(model, vector->key, vector->msi_index, true))
+		return;
+	doorbell = doorbell_add(model, vector->key, vector->msi_index, true);
+	if (!doorbell)
+		return;
+	doorbell->type = DOORBELL_PLATFORM;
+	doorbell->irq = vector->irq;
+	doorbell->told = true;
+	doorbell->requested = vector->actions;
+	memcpy(doorbell->epf_name, vector->provider.name, sizeof(doorbell->epf_name));
+	memcpy(doorbell->driver, vector->provider.driver, sizeof(doorbell->driver));
+	memcpy(doorbell->provider, vector->provider.name, sizeof(doorbell->provider));
+	doorbell_parent(model, doorbell);
+	doorbell_tell(model, doorbell, DOORBELL_ALLOCATED, header);
+}
+
+void doorbell_vector_gone(struct model *model, const struct vector *vector,
+			  const struct record_header *header)
+{
+	struct doorbell *doorbell;
+
+	for_each_doorbell_of(doorbell, model, vector->irq) if (doorbell->type == DOORBELL_PLATFORM)
+		doorbell_end(model, doorbell, header);
+}
+
+void doorbell_handlers(struct model *model, const struct vector *vector,
+		       const struct record_header *header)
+{
+	struct doorbell *doorbell;
+
+	for_each_doorbell_of(doorbell, model, vector->irq)
+	{
+		bool requested = vector->actions;
+
+		if (doorbell->requested == requested)
+			continue;
+		doorbell->requested = requested;
+		if (!requested) {
+			/* nobody was told the message yet: it may be another one next time */
+			if (!doorbell->published && doorbell->type != DOORBELL_EMBEDDED)
+				doorbell->message = doorbell->reference = (struct record_msg){};
+			continue;
+		}
+		doorbell_parent(model, doorbell);
+		doorbell_tell(model, doorbell, DOORBELL_REQUESTED, header);
+		doorbell_map(model, doorbell, header);
+	}
+}
+
+void doorbell_settled(struct model *model, const struct vector *vector, const struct cause *cause,
+		      const struct record_header *header)
+{
+	struct change change = { .type = CHANGE_DOORBELL,
+				 .vector = vector,
+				 .doorbell_event = DOORBELL_CHANGED,
+				 .new_message = vector->settled,
+				 .cause = cause,
+				 .reconciled = !cause };
+	struct doorbell *doorbell;
+
+	for_each_doorbell_of(doorbell, model, vector->irq)
+	{
+		if (doorbell->type == DOORBELL_EMBEDDED)
+			continue;
+		change.old_message = doorbell->message;
+		doorbell_take_message(doorbell, &vector->settled);
+		doorbell->violated |= !msg_equal(&doorbell->message, &doorbell->reference);
+		doorbell_parent(model, doorbell);
+		if (!msg_is_zero(&change.old_message) &&
+		    !msg_equal(&change.old_message, &doorbell->message)) {
+			doorbell->message_changes++;
+			change.doorbell = doorbell;
+			model_change(model, &change, header);
+		}
+		doorbell_map(model, doorbell, header);
+	}
+}
+
+/* ---- time, and walks ----------------------------------------------------------------------- */
+
+void doorbells_tick(struct model *model, const struct record_header *header)
+{
+	for (struct doorbell *d = model->doorbells; d; d = d->hh.next) {
+		if (!d->freed || d->bar < 0 || d->stale_told)
+			continue;
+		if (header->time_ns < d->freed_ns + TICK_NS) {
+			model_want_tick(model, d->freed_ns + TICK_NS);
+			continue;
+		}
+		d->stale_ns = header->time_ns - d->freed_ns;
+		d->stale_told = true;
+		doorbell_tell(model, d, DOORBELL_STALE, header);
+	}
+}
+
+/* Their function went without telling: a record was lost. */
+void doorbells_walk_end(struct model *model, const struct record_snapshot *r)
+{
+	for (struct doorbell *d = model->doorbells; d; d = d->hh.next)
+		if (r->complete && d->type != DOORBELL_PLATFORM && !d->freed && !d->refused &&
+		    d->walk != model->walk)
+			doorbell_end(model, d, &r->header);
+}
+
+void doorbell_apply_pattern(struct model *model, const struct record_pattern *r)
+{
+	for (uint32_t i = 0; i < model->n_patterns; i++)
+		if (!strcmp(model->patterns[i], r->pattern))
+			return;
+	if (model->n_patterns < MODEL_PATTERNS_MAX)
+		memcpy(model->patterns[model->n_patterns++], r->pattern, sizeof(r->pattern));
+}
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+const char *doorbell_copy_name(uint32_t copy)
+{
+	static const char *const names[] = {
+		[RECORD_COPY_TAKEN] = "taken",
+		[RECORD_COPY_NONE] = "no-table",
+		[RECORD_COPY_INDEX] = "index-out-of-range",
+		[RECORD_COPY_OTHER] = "other-function-first",
+		[RECORD_COPY_DIFFERS] = "differs",
+	};
+
+	return names[copy];
+}
+
+const char *doorbell_state(const struct doorbell *d)
+{
+	return d->refused   ? "refused" :
+	       d->freed	    ? "freed" :
+	       d->published ? "published" :
+	       d->requested ? "requested" :
+			      "allocated";
+}
+
+const char *doorbell_type_name(const struct doorbell *d)
+{
+	static const char *const names[] = {
+		[DOORBELL_MSI] = "msi",
+		[DOORBELL_EMBEDDED] = "embedded",
+		[DOORBELL_PLATFORM] = "platform",
+	};
+
+	return names[d->type];
+}
+
+/* An embedded one is a register: nothing rewrites it. */
+static const char *doorbell_verdict(const struct model *model, const struct doorbell *d)
+{
+	const struct domain *parent = domain_find(model, d->parent);
+	enum immutability immutability =
+		parent ? domain_immutability(model, parent) : IMMUTABILITY_UNKNOWN;
+
+	if (d->violated)
+		return "violated";
+	if (d->type == DOORBELL_EMBEDDED || d->freed || d->refused ||
+	    immutability == IMMUTABILITY_DECLARED || immutability == IMMUTABILITY_OBSERVED)
+		return "safe";
+	return "at-risk";
+}
+
+static json_t *doorbell_to_json(const struct model *model, const struct doorbell *d)
+{
+	const struct domain *parent = domain_find(model, d->parent);
+	bool mapped = d->published || (d->freed && d->bar >= 0);
+
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}",
+		"epc", text_to_json(d->epc_name), "epf", text_to_json(d->epf_name), "index",
+		d->refused ? json_null() : json_integer(d->key.index), "irq",
+		d->refused || d->freed ? json_null() : json_integer(d->irq), "message",
+		message_to_json(&d->message, !d->freed), "published_message",
+		message_to_json(&d->reference, mapped), "type", doorbell_type_name(d),
+		"parent_domain", parent ? json_integer(parent->id) : json_null(), "immutability",
+		immutability_name(parent ? domain_immutability(model, parent) :
+					   IMMUTABILITY_UNKNOWN),
+		"state", doorbell_state(d), "message_changes",
+		json_integer(json_count(d->message_changes)), "verdict", doorbell_verdict(model, d),
+		"device", text_to_json(d->provider), "driver", text_to_json(d->driver), "bar",
+		d->bar >= 0 ? json_integer(d->bar) : json_null(), "errno",
+		d->refused ? json_integer(d->error) : json_null());
+}
+
+void doorbell_event_to_json(const struct model *model, const struct doorbell *d,
+			    enum doorbell_event event, json_t *object)
+{
+	static const char *const events[] = {
+		[DOORBELL_ALLOCATED] = "allocated", [DOORBELL_REFUSED] = "refused",
+		[DOORBELL_REQUESTED] = "requested", [DOORBELL_PUBLISHED] = "published",
+		[DOORBELL_CHANGED] = "changed",	    [DOORBELL_DROPPED] = "dropped",
+		[DOORBELL_FREED] = "freed",	    [DOORBELL_STALE] = "stale",
+	};
+	json_t *fields = doorbell_to_json(model, d);
+
+	json_object_set_new(fields, "state", json_string(events[event]));
+	if (event == DOORBELL_STALE)
+		json_object_set_new(fields, "stale_us",
+				    json_integer(json_count(d->stale_ns / 1000)));
+	if (event == DOORBELL_DROPPED)
+		json_object_set_new(fields, "reason",
+				    json_string(doorbell_copy_name(d->copy_state)));
+	json_object_update(object, fields);
+	json_decref(fields);
+}
+
+static int by_name(const struct doorbell *a, const struct doorbell *b)
+{
+	int order = strcmp(a->epc_name, b->epc_name);
+
+	order = order ?: strcmp(a->epf_name, b->epf_name);
+	return order ?: (a->key.index > b->key.index) - (a->key.index < b->key.index);
+}
+
+json_t *model_doorbells_to_json(const struct model *model)
+{
+	struct model *m = (struct model *)model;
+	json_t *array = json_array();
+
+	HASH_SORT(m->doorbells, by_name);
+	for (const struct doorbell *d = model->doorbells; d; d = d->hh.next)
+		json_array_append_new(array, doorbell_to_json(model, d));
+	return array;
+}

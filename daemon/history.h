@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A question about the past, and who takes the answer: what the socket asks and the store answers.
+ * The two know nothing else of each other; manager joins them.
+ *
+ * The answer holds all that the store has taken, also what it has not written yet.
+ */
+#ifndef CXLIRQD_HISTORY_H
+#define CXLIRQD_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What is asked for. Every condition that is set must hold. Times are microseconds since the epoch,
+ * both ends included; 0 leaves that end open. If more events fit than the limit, the newest count;
+ * limit 0 is the store's own.
+ */
+struct history_filter {
+	bool has_irq;
+	uint32_t irq;
+	const char *device, *type; /* NULL: every one */
+	int64_t since_us, until_us;
+	uint32_t limit;
+};
+
+/*
+ * Takes one event, the text of its JSON object, oldest first. The text is valid during the call.
+ * Anything but 0 ends the walk, and is what the walk returns.
+ */
+typedef int (*history_row_fn)(const char *json_text, void *userdata);
+
+#endif

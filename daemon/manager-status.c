@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How this daemon is: what GetStatus, --once and --support say. */
+#include "manager-private.h"
+
+#include <errno.h>
+
+#include <cxlirqd/json.h>
+
+static void add_reason(json_t *reasons, bool if_so, const char *format, unsigned long long n)
+{
+	if (if_so)
+		json_array_append_new(reasons, json_sprintf(format, n));
+}
+
+static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
+{
+	const struct record_base *base = model_base(m->model);
+	json_t *reasons = json_array(), *lost = model_lost_to_json(m->model), *entry;
+	uint64_t n_lost = 0, n_refused = 0;
+	size_t i;
+
+	json_array_foreach(lost, i, entry)
+		n_lost += (uint64_t)json_integer_value(json_object_get(entry, "count"));
+	json_decref(lost);
+	for (enum table table = 0; table < TABLE_MAX; table++)
+		n_refused += t->refused[table];
+	if (base && base->reason[0])
+		json_array_append_new(reasons,
+				      json_sprintf("BPF tracing is off: %s", base->reason));
+	add_reason(reasons, t->hooks_missing,
+		   "%llu hooks or features are missing (cxlirqctl support)", t->hooks_missing);
+	add_reason(reasons, n_lost, "%llu records were lost", n_lost);
+	add_reason(reasons, m->bad_records, "%llu records made no sense", m->bad_records);
+	add_reason(reasons, n_refused, "%llu entries were refused by a limit", n_refused);
+	return reasons;
+}
+
+json_t *manager_status(struct manager *m)
+{
+	struct violation_totals v;
+	const struct record_base *base;
+	struct model_totals t;
+	json_t *reasons;
+	uint64_t events = 0;
+
+	violations_totals(m->violations, &v);
+	base = model_base(m->model);
+	model_totals(m->model, &t);
+	reasons = manager_reasons(m, &t);
+	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
+		events += t.changes[type];
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
+			 "s:I, s:o, s:I, s:o, s:I, s:I}",
+			 "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
+			 m->replay				   ? "replay" :
+			 base && base->mode == RECORD_MODE_TRACING ? "tracing" :
+								     "sysfs",
+			 "health", json_array_size(reasons) ? "degraded" : "healthy", "reasons",
+			 reasons, "started_us", (json_int_t)m->started_us, "hooks_attached",
+			 (json_int_t)t.hooks_attached, "hooks_total",
+			 (json_int_t)(t.hooks_attached + t.hooks_missing), "domains",
+			 (json_int_t)t.domains, "vectors", (json_int_t)t.vectors, "devices",
+			 (json_int_t)t.devices, "records", (json_int_t)t.records, "lost",
+			 model_lost_to_json(m->model), "snapshots", (json_int_t)t.snapshots,
+			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
+			 model_corrections_to_json(m->model), "events", (json_int_t)events,
+			 "refused", model_refused_to_json(m->model), "violations_open",
+			 (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused);
+}
+
+int manager_print(struct manager *m, FILE *out)
+{
+	json_t *json = model_to_json(m->model);
+	int r = json ? json_dumpf(json, out, JSON_INDENT(2)) : -1;
+
+	json_decref(json);
+	return r < 0 || fputc('\n', out) == EOF || fflush(out) ? -EIO : 0;
+}
+
+int manager_print_support(struct manager *m, FILE *out)
+{
+	json_t *support = model_support_to_json(m->model), *hook;
+	struct model_totals totals;
+	size_t i;
+
+	model_totals(m->model, &totals);
+	fprintf(out, "kernel %s %s, mode %s\n",
+		json_string_value(json_object_get(support, "kernel")),
+		json_string_value(json_object_get(support, "machine")),
+		json_string_value(json_object_get(support, "mode")));
+	json_array_foreach(json_object_get(support, "hooks"), i, hook)
+		fprintf(out, "%-3s %s%s%s\n",
+			json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
+			json_string_value(json_object_get(hook, "hook")),
+			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
+			json_string_value(json_object_get(hook, "reason")) ?: "");
+	json_array_foreach(json_object_get(support, "features"), i, hook)
+		fprintf(out, "%-3s %s%s%s\n",
+			json_is_true(json_object_get(hook, "attached")) ? "yes" : "no",
+			json_string_value(json_object_get(hook, "hook")),
+			json_is_true(json_object_get(hook, "attached")) ? "" : ": ",
+			json_string_value(json_object_get(hook, "reason")) ?: "");
+	json_decref(support);
+	return totals.hooks_missing != 0;
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One entry for each violation that is new or was opened again; for one that goes on, one every ten
+ * seconds with the count: a rule that fires with each interrupt that moves must not flood the
+ * journal. A condition that just stands is not said again.
+ *
+ * libsystemd says nothing, and returns 0, where there is no journal: so that is asked first.
+ */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include "sink-journal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "change.h"
+#include "log.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define GAP_MESSAGE_ID "8abb127bbce74eadb85c33fb79f4dca9"
+#define PAUSE_USEC 10000000
+/* Ids follow each other: these are the places of the last so many violations. */
+#define PLACES 4096
+
+struct sink_journal {
+	struct {
+		uint64_t id;
+		int64_t said_us;
+	} places[PLACES];
+	int64_t gap_us;
+	uint64_t gap_lost; /* not said yet */
+	struct sink_journal_counters counters;
+};
+
+/* ---- one entry ----------------------------------------------------------------------------- */
+
+struct entry {
+	int priority;
+	char message[768];
+	char text[24][768]; /* "FIELD=value" */
+	struct iovec fields[24];
+	int n;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct entry *entry, const char *format, ...)
+{
+	char *text = entry->text[entry->n];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(*entry->text), format, arguments);
+	va_end(arguments);
+	entry->fields[entry->n++] = (struct iovec){ text, strlen(text) };
+}
+
+/* The name of a process may hold anything, and a line must stay one. */
+static void flatten(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
+static void entry_begin(struct entry *entry, int priority, const char *message_id)
+{
+	flatten(entry->message);
+	entry->priority = priority;
+	add(entry, "MESSAGE=%s", entry->message);
+	add(entry, "MESSAGE_ID=%s", message_id);
+	add(entry, "PRIORITY=%d", priority);
+}
+
+static void entry_send(struct sink_journal *journal, const struct entry *entry)
+{
+	journal->counters.written++;
+	if (access(JOURNAL_SOCKET, F_OK) >= 0 && sd_journal_sendv(entry->fields, entry->n) >= 0)
+		return;
+	journal->counters.to_stderr++;
+	log_message(entry->priority, "%s", entry->message);
+}
+
+/* ---- violations ---------------------------------------------------------------------------- */
+
+static int priority_of(enum severity severity)
+{
+	static const int priorities[] = {
+		[SEVERITY_NOTICE] = LOG_NOTICE,
+		[SEVERITY_WARNING] = LOG_WARNING,
+		[SEVERITY_ERROR] = LOG_ERR,
+		[SEVERITY_CRITICAL] = LOG_CRIT,
+	};
+
+	return priorities[severity];
+}
+
+static const char *device_of(const struct finding *finding)
+{
+	return *finding->device ? finding->device : "unknown";
+}
+
+static void say_what(const struct violation *v, enum violation_outcome outcome, char *text,
+		     size_t size)
+{
+	const struct finding *f = &v->finding;
+	char irq[32] = "", again[64] = "";
+
+	if (f->has_irq)
+		snprintf(irq, sizeof(irq), ", interrupt %u", f->irq);
+	if (outcome == VIOLATION_REOPENED)
+		snprintf(again, sizeof(again), " (again, after it was acknowledged)");
+	else if (v->count > 1)
+		snprintf(again, sizeof(again), " (seen %llu times)", (unsigned long long)v->count);
+	snprintf(text, size, "%s: %s%s: %s%s", rule_text(f->rule)->name, device_of(f), irq,
+		 *f->explanation ? f->explanation : rule_text(f->rule)->summary, again);
+}
+
+static void add_message(struct entry *entry, const char *field, const struct record_msg *message)
+{
+	add(entry, "%s=0x%016llx/0x%08x", field,
+	    (unsigned long long)message->address_hi << 32 | message->address_lo, message->data);
+}
+
+static void add_cause(struct entry *entry, const struct cause *cause)
+{
+	add(entry, "CXLIRQ_CAUSE=%s", cause_kind(cause));
+	if (!cause->valid)
+		return;
+	add(entry, "CXLIRQ_CAUSE_COMM=%.*s", (int)sizeof(cause->comm), cause->comm);
+	add(entry, "CXLIRQ_CAUSE_PID=%u", cause->pid);
+	add(entry, "CXLIRQ_CAUSE_UID=%u", cause->uid);
+}
+
+/* The catalog names DEVICE, EXPLANATION, COUNT and VIOLATION: these are always there. */
+static void publish_violation(struct sink_journal *journal, const struct violation *v,
+			      enum violation_outcome outcome)
+{
+	const struct finding *f = &v->finding;
+	const struct rule_text *text = rule_text(f->rule);
+	struct entry entry = {};
+
+	say_what(v, outcome, entry.message, sizeof(entry.message));
+	entry_begin(&entry, priority_of(text->severity), text->message_id);
+	add(&entry, "CXLIRQ_RULE=%s", text->name);
+	add(&entry, "CXLIRQ_SEVERITY=%s", severity_name(text->severity));
+	add(&entry, "CXLIRQ_VIOLATION=%llu", (unsigned long long)v->id);
+	add(&entry, "CXLIRQ_DEVICE=%s", device_of(f));
+	if (f->has_irq)
+		add(&entry, "CXLIRQ_IRQ=%u", f->irq);
+	if (f->has_index)
+		add(&entry, "CXLIRQ_INDEX=%u", f->index);
+	if (f->has_messages) {
+		add_message(&entry, "CXLIRQ_OLD_MESSAGE", &f->old_message);
+		add_message(&entry, "CXLIRQ_NEW_MESSAGE", &f->new_message);
+	}
+	add_cause(&entry, &f->cause);
+	add(&entry, "CXLIRQ_COUNT=%llu", (unsigned long long)v->count);
+	add(&entry, "CXLIRQ_EXPLANATION=%s", *f->explanation ? f->explanation : text->summary);
+	entry_send(journal, &entry);
+}
+
+static bool is_too_soon(int64_t said_us, int64_t now_us)
+{
+	return said_us && now_us >= said_us && now_us - said_us < PAUSE_USEC;
+}
+
+static bool violation_is_due(struct sink_journal *journal, const struct sink_event *event)
+{
+	uint64_t id = event->violation->id;
+	__typeof__(*journal->places) *place = &journal->places[id % PLACES];
+
+	if (event->outcome != VIOLATION_NEW && event->outcome != VIOLATION_AGAIN &&
+	    event->outcome != VIOLATION_REOPENED)
+		return false;
+	if (event->outcome == VIOLATION_AGAIN && place->id == id &&
+	    is_too_soon(place->said_us, event->time_us)) {
+		journal->counters.held_back++;
+		return false;
+	}
+	place->id = id;
+	place->said_us = event->time_us;
+	return true;
+}
+
+/* ---- gaps ---------------------------------------------------------------------------------- */
+
+static void publish_gap(struct sink_journal *journal, const struct sink_event *event)
+{
+	const char *reason = json_string_value(json_object_get(event->json, "reason")) ?: "unknown";
+	json_int_t lost = json_integer_value(json_object_get(event->json, "lost"));
+	struct entry entry = {};
+
+	journal->gap_lost += lost > 0 ? (uint64_t)lost : 0;
+	if (is_too_soon(journal->gap_us, event->time_us)) {
+		journal->counters.held_back++;
+		return;
+	}
+	snprintf(entry.message, sizeof(entry.message),
+		 "%llu records were lost (%s): what happened meanwhile is not known",
+		 (unsigned long long)journal->gap_lost, reason);
+	entry_begin(&entry, LOG_WARNING, GAP_MESSAGE_ID);
+	add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)journal->gap_lost);
+	add(&entry, "CXLIRQ_REASON=%s", reason);
+	entry_send(journal, &entry);
+	journal->gap_lost = 0;
+	journal->gap_us = event->time_us;
+}
+
+/* ---- the sink ------------------------------------------------------------------------------ */
+
+int sink_journal_new(struct sink_journal **ret)
+{
+	struct sink_journal *journal = calloc(1, sizeof(*journal));
+
+	if (!journal)
+		return -ENOMEM;
+	*ret = journal;
+	return 0;
+}
+
+struct sink_journal *sink_journal_free(struct sink_journal *journal)
+{
+	free(journal);
+	return NULL;
+}
+
+void sink_journal_publish(struct sink_journal *journal, const struct sink_event *event)
+{
+	if (event->violation) {
+		if (violation_is_due(journal, event))
+			publish_violation(journal, event->violation, event->outcome);
+	} else if (!strcmp(event->type, "gap")) {
+		publish_gap(journal, event);
+	}
+}
+
+const struct sink_journal_counters *sink_journal_counters(const struct sink_journal *journal)
+{
+	return &journal->counters;
+}
+
+/* ---- the catalog --------------------------------------------------------------------------- */
+
+#define COLUMNS 78
+
+/* A paragraph, and an empty line after it */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (column && column + 1 + word > COLUMNS) {
+			fputc('\n', out);
+			column = 0;
+		}
+		column += (size_t)fprintf(out, "%s%.*s", column ? " " : "", (int)word, text);
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputs("\n\n", out);
+}
+
+static void print_block(FILE *out, const char *message_id, const char *subject)
+{
+	fprintf(out,
+		"-- %s\nSubject: %s\nDefined-By: cxlirqd\n"
+		"Documentation: man:cxlirqd(8) man:cxlirqctl(1)\n\n",
+		message_id, subject);
+}
+
+int sink_journal_print_catalog(FILE *out)
+{
+	char subject[128];
+
+	fputs("# SPDX-License-Identifier: GPL-2.0-or-later\n"
+	      "# What journalctl -x tells about cxlirqd's entries. From the table of rules: "
+	      "cxlirqd --catalog\n\n",
+	      out);
+	for (enum rule_id rule = 0; rule < RULE_MAX; rule++) {
+		const struct rule_text *text = rule_text(rule);
+
+		snprintf(subject, sizeof(subject), "%s: @CXLIRQ_DEVICE@", text->name);
+		print_block(out, text->message_id, subject);
+		print_wrapped(out, text->summary);
+		print_wrapped(out, "Seen @CXLIRQ_COUNT@ times, last: @CXLIRQ_EXPLANATION@");
+		print_wrapped(out, text->advice);
+		print_wrapped(out,
+			      "\"cxlirqctl violations\" shows it as number @CXLIRQ_VIOLATION@; "
+			      "when it is dealt with, \"cxlirqctl ack @CXLIRQ_VIOLATION@\" "
+			      "closes it.");
+	}
+	print_block(out, GAP_MESSAGE_ID, "Records were lost: @CXLIRQ_REASON@");
+	print_wrapped(out, "The kernel told more than the daemon could take, and @CXLIRQ_LOST@ "
+			   "records of what happened are missing. The state is read again from "
+			   "the kernel, and what changed meanwhile is corrected; events of that "
+			   "time are missing.");
+	print_wrapped(out, "If it comes again, give [Trace] RingSize= in cxlirqd.conf(5) a larger "
+			   "value.");
+	return fflush(out) || ferror(out) ? -EIO : 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the store's files share. sink-store.c decides when, and what a fault means;
+ * sink-store-file.c knows the database file, its lock and its schema; sink-store-row.c the
+ * statements; sink-store-retention.c what may go.
+ *
+ * store_*() that return "int rc" return a result code of SQLite, SQLITE_OK or the extended one.
+ */
+#ifndef CXLIRQD_SINK_STORE_PRIVATE_H
+#define CXLIRQD_SINK_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "sink-store.h"
+
+/* Rows of one transaction, and rows that one step of retention removes: more than come in. */
+#define STORE_BATCH_ROWS 500
+#define STORE_REMOVE_ROWS 1000
+/* Violations that wait for the disk */
+#define STORE_WAITING_MAX 1024
+
+enum store_fault {
+	FAULT_NONE,
+	FAULT_FULL,
+	FAULT_READ_ONLY,
+	FAULT_BUSY,
+	FAULT_IO,
+	FAULT_CORRUPT,
+	FAULT_NEWER, /* the schema; for good */
+	FAULT_OPEN, /* cannot be opened, errno tells why */
+	FAULT_OTHER,
+	FAULT_MAX
+};
+
+enum statement {
+	STATEMENT_BEGIN,
+	STATEMENT_COMMIT,
+	STATEMENT_ROLLBACK,
+	STATEMENT_EVENT,
+	STATEMENT_EVENT_BY_ID,
+	STATEMENT_VIOLATION,
+	STATEMENT_RUN_GET,
+	STATEMENT_RUN_SET,
+	STATEMENT_REMOVE_OLD,
+	STATEMENT_REMOVE_OLDEST,
+	STATEMENT_REMOVE_VIOLATIONS,
+	STATEMENT_PAGES,
+	STATEMENT_FREE_PAGES,
+	STATEMENT_PAGE_SIZE,
+	STATEMENT_VACUUM,
+	STATEMENT_MAX
+};
+
+struct sink_store {
+	char *directory, *path;
+	bool enabled;
+	uint64_t retention_us, max_size;
+	int lock_fd;
+
+	sqlite3 *db; /* NULL: not open */
+	sqlite3_stmt *statements[STATEMENT_MAX];
+	bool read_only; /* good for questions only */
+	bool writing; /* inside a transaction */
+	uint32_t batch_rows; /* events in it */
+	int wal_frames;
+
+	enum store_fault fault;
+	int system_error; /* errno behind it, or 0 */
+	int64_t retry_us; /* monotonic: not before */
+	int64_t said_us[FAULT_MAX]; /* monotonic; 0: never */
+	bool told; /* this fault was said, so its end will be */
+	int64_t fault_us; /* time of day when it began */
+	uint64_t fault_dropped; /* counters.dropped then */
+	char aside[64]; /* name of the damaged file that was moved away in this fault */
+	int64_t aside_us; /* monotonic; 0: never */
+
+	int64_t started_us; /* time of day */
+	bool attended; /* the time before this run has its gap, if it needs one */
+	int64_t beat_us; /* monotonic, of the last sign of life */
+
+	int64_t tended_us; /* monotonic, of the last step of retention */
+	uint32_t rows_since; /* stored since then */
+	bool untidy; /* it has more to do */
+
+	struct violation *waiting;
+	struct sink_store_counters counters;
+};
+
+int64_t store_monotonic_us(void);
+int64_t store_time_us(void);
+
+/* ---- sink-store-file.c ---- */
+
+/* Makes the directory if need be, and takes the lock. -EBUSY as in sink_store_new(). */
+int store_lock(struct sink_store *store, pid_t *ret_holder);
+/* @ret_version: of its schema, also when that is newer (then SQLITE_OK, and nothing is open). */
+int store_file_open(struct sink_store *store, int *ret_version);
+/* For questions, where the file cannot be written; no error, it just is not open then. */
+void store_file_open_read_only(struct sink_store *store);
+/* @keep: leave the file as it is, do not even fold the write-ahead log into it. */
+void store_file_close(struct sink_store *store, bool keep);
+/* Closes and moves aside; negative errno. The name is in store->aside. */
+int store_file_set_aside(struct sink_store *store);
+/* Hands on every violation that can still be read in the file that was set aside. */
+void store_file_salvage(struct sink_store *store);
+int store_schema_newest(void);
+
+/* ---- sink-store-row.c ---- */
+
+/* Prepared when first needed; NULL: sqlite3_errcode() tells. */
+sqlite3_stmt *store_statement(struct sink_store *store, enum statement statement);
+/* Runs it, with what is bound. @ret may be NULL: the first column of its first row, if any. */
+int store_run(struct sink_store *store, enum statement statement, int64_t *ret);
+int store_put_event(struct sink_store *store, const struct sink_event *event);
+int store_put_gap(struct sink_store *store, const char *reason, uint64_t lost, int64_t from_us,
+		  int64_t to_us, const char *key, json_t *value);
+int store_put_violation(struct sink_store *store, const struct violation *violation);
+/* Each violation of @db in the order of id; unknown rules are left out. */
+int store_each_violation(sqlite3 *db, void (*each)(const struct violation *v, void *userdata),
+			 void *userdata);
+int store_run_get(struct sink_store *store, bool *ret_known, int64_t *ret_last_us, bool *ret_clean);
+int store_run_set(struct sink_store *store, bool clean);
+/* As sink_store_history(), but for *@ret_rc, an error of SQLite. */
+int store_ask(struct sink_store *store, const struct history_filter *filter, history_row_fn row,
+	      void *userdata, bool *ret_cut, int *ret_rc);
+
+/* ---- sink-store-retention.c ---- */
+
+/* One step, inside a transaction. */
+int store_retain(struct sink_store *store, bool *ret_more);
+
+/* ---- sink-store.c ---- */
+
+/* Keeps it until it can be stored. @newer: it replaces one that waits already. */
+void store_wait(struct sink_store *store, const struct violation *violation, bool newer);
+
+#endif

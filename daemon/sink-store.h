@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * History in SQLite: every event as a row, and the table of violations, so that both outlive the
+ * daemon. What goes wrong with the file (no space, read-only, damaged, held by somebody) is said
+ * once and counted, and never stops the daemon; the store goes on by itself when it can.
+ *
+ * With the journal sink this is the only sink that logs.
+ */
+#ifndef CXLIRQD_SINK_STORE_H
+#define CXLIRQD_SINK_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cxlirqd/cleanup.h>
+
+#include "history.h"
+#include "sink.h"
+
+struct sink_store_settings {
+	bool enabled; /* if not, the store takes everything and keeps nothing */
+	const char *directory; /* NULL or "": the first of $STATE_DIRECTORY, or /var/lib/cxlirqd */
+	uint64_t retention_sec; /* what is older goes, but for open violations; 0: nothing does */
+	uint64_t max_size; /* bytes of all its files together; 0: no bound */
+};
+
+struct sink_store_counters {
+	uint64_t written; /* events */
+	uint64_t dropped; /* events that could not be stored, or were lost before they were */
+	uint64_t removed; /* by retention */
+	uint64_t waiting; /* violations that are to be stored once it is possible again, now */
+	uint64_t set_aside; /* damaged files */
+};
+
+enum sink_store_state { SINK_STORE_OK, SINK_STORE_OFF, SINK_STORE_DEGRADED };
+
+struct sink_store;
+
+/*
+ * -ENOMEM. -EBUSY: another daemon has this directory, *@ret_holder is its pid (0: the kernel does
+ * not tell, it is in a container, say); untouched otherwise. Whatever else is wrong is said, and
+ * the store is there nevertheless.
+ */
+int sink_store_new(const struct sink_store_settings *settings, struct sink_store **ret,
+		   pid_t *ret_holder);
+/* Stores what is left, and that this was a clean end. Returns NULL. */
+struct sink_store *sink_store_free(struct sink_store *store);
+DEFINE_CLEANUP(struct sink_store *, sink_store_free);
+
+/* A violation is on disk when this returns; other events are at the end of the batch. */
+void sink_store_publish(struct sink_store *store, const struct sink_event *event);
+/*
+ * Commits, does a piece of what retention asks for, and tries again after a fault. Bounded work,
+ * and next to none when called without need; should be called every minute or so at least.
+ */
+void sink_store_batch_end(struct sink_store *store);
+/* The table's entry changed without an event: it was acknowledged. On disk when this returns. */
+void sink_store_violation(struct sink_store *store, const struct violation *violation);
+
+/* Puts the violations back that were kept; how many. */
+unsigned int sink_store_restore(struct sink_store *store, struct violations *violations);
+
+#define SINK_STORE_ROWS 10000U /* limit 0 of a filter */
+#define SINK_STORE_ROWS_MAX 100000U
+#define SINK_STORE_QUERY_USEC 250000 /* finding them takes no longer than this */
+
+/*
+ * The newest events that fit @filter, the oldest of them first. 0, or what @row returned.
+ * *@ret_cut, which is set before the first row: there are more, older ones, beyond the limit or
+ * beyond what could be found in time. -EOPNOTSUPP: there is no store. -EIO: it failed.
+ * @row must not call the store.
+ */
+int sink_store_history(struct sink_store *store, const struct history_filter *filter,
+		       history_row_fn row, void *userdata, bool *ret_cut);
+
+/* @ret_reason: a word or two, NULL when there is nothing wrong. Static string. */
+enum sink_store_state sink_store_state(const struct sink_store *store, const char **ret_reason);
+/* Valid as long as the store. */
+const struct sink_store_counters *sink_store_counters(const struct sink_store *store);
+
+#endif

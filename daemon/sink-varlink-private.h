@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the socket know of each other, and nobody else. */
+#ifndef CXLIRQD_SINK_VARLINK_PRIVATE_H
+#define CXLIRQD_SINK_VARLINK_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include <cxlirqd/varlink.h>
+
+#include "backlog.h"
+#include "sink-varlink.h"
+
+struct follower;
+
+struct sink_varlink {
+	struct sink_varlink_source source;
+	struct varlink_server *server;
+	struct backlog *backlog;
+	struct follower *monitors, *tracers;
+	unsigned char *raw; /* records since the last piece was sent */
+	size_t n_raw;
+	bool has_group;
+	gid_t group; /* who may change something, besides root */
+	struct varlink_service service;
+};
+
+/* Answers, and gives @parameters back; NULL is out of memory. */
+int sink_varlink_reply(struct varlink_call *call, json_t *parameters);
+int sink_varlink_fail(struct varlink_call *call, const char *error, json_t *parameters);
+int sink_varlink_fail_reason(struct varlink_call *call, const char *reason);
+
+/* The methods, by file */
+int sink_varlink_list_domains(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_list_devices(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_list_vectors(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_list_doorbells(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_list_violations(struct varlink_call *call, json_t *parameters, void *userdata);
+
+int sink_varlink_monitor(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_list_history(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_record_raw(struct varlink_call *call, json_t *parameters, void *userdata);
+
+#endif
