@@ -21,7 +21,8 @@ const char *cause_kind(const struct cause *cause)
 	case RECORD_CAUSE_CPU_HOTPLUG: return "cpu-hotplug";
 	case RECORD_CAUSE_REQUEST:
 	case RECORD_CAUSE_FREE:
-	case RECORD_CAUSE_PROBE: return "driver";
+	case RECORD_CAUSE_PROBE:
+	case RECORD_CAUSE_DRIVER: return "driver";
 	default: return is_hotplug_thread(cause) ? "cpu-hotplug" : "unknown";
 	}
 }
@@ -75,6 +76,7 @@ static void add_demand(const struct model *model, const struct change *c, json_t
 	set(object, "max", json_integer(1));
 	set(object, "granted", json_integer(0));
 	set(object, "errno", json_integer(c->error));
+	set(object, "cause", cause_to_json(c->cause));
 }
 
 static void add_message(const struct model *model, const struct change *c, json_t *object)

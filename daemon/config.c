@@ -17,7 +17,16 @@
 
 #include "log.h"
 
-enum kind { KIND_NUMBER, KIND_SIZE, KIND_PATH, KIND_LEVEL };
+enum kind {
+	KIND_NUMBER,
+	KIND_SIZE,
+	KIND_PATH,
+	KIND_DIRECTORY,
+	KIND_LEVEL,
+	KIND_SWITCH,
+	KIND_RULES,
+	KIND_PATTERNS
+};
 
 static const struct key {
 	const char *section, *name, *fallback;
@@ -38,6 +47,18 @@ static const struct key {
 	  1 << 24 },
 	{ "Trace", "MaxDomains", "65536", KIND_NUMBER, offsetof(struct config, max_domains), 64,
 	  1 << 20 },
+	{ "Rules", "Disable", "", KIND_RULES, offsetof(struct config, rules), 0, 0 },
+	{ "Rules", "DoorbellDevices", "", KIND_PATTERNS, offsetof(struct config, doorbell_devices),
+	  0, 0 },
+	{ "Rules", "MaxViolations", "4096", KIND_NUMBER, offsetof(struct config, max_violations),
+	  16, 65536 },
+	{ "Store", "Enabled", "yes", KIND_SWITCH, offsetof(struct config, store), 0, 0 },
+	{ "Store", "Directory", "", KIND_DIRECTORY, offsetof(struct config, store_directory), 0,
+	  0 },
+	{ "Store", "RetentionDays", "90", KIND_NUMBER, offsetof(struct config, store_days), 0,
+	  36500 },
+	{ "Store", "MaxSize", "256M", KIND_SIZE, offsetof(struct config, store_size), 16 << 20,
+	  1ULL << 40 },
 };
 #define N_KEYS (sizeof(keys) / sizeof(*keys))
 
@@ -68,9 +89,69 @@ static int parse_number(const char *text, bool suffixes, uint64_t *ret)
 	return 0;
 }
 
+/* As systemd has them */
+static int parse_switch(const char *text, bool *ret)
+{
+	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(text, words[i]))
+			continue;
+		*ret = i % 2;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static bool is_power_of_two(uint64_t n)
 {
 	return n && !(n & (n - 1));
+}
+
+static int assign_text(char **field, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+/* Names of rules with blanks between them */
+static int parse_rules(const char *value, struct rule_set *ret)
+{
+	_cleanup_free_ char *copy = strdup(value);
+	struct rule_set set = {};
+	char *name, *rest;
+
+	if (!copy)
+		return -ENOMEM;
+	for (name = strtok_r(copy, " \t", &rest); name; name = strtok_r(NULL, " \t", &rest)) {
+		enum rule_id rule = rule_from_name(name);
+
+		if (rule == RULE_MAX)
+			return -EINVAL;
+		set.off[rule] = true;
+	}
+	*ret = set;
+	return 0;
+}
+
+/* Patterns with blanks between them: no more, and none longer, than the model takes */
+static int check_patterns(const char *value)
+{
+	size_t n = 0, length;
+
+	for (value += strspn(value, " \t"); *value; value += strspn(value, " \t")) {
+		length = strcspn(value, " \t");
+		if (++n > MODEL_PATTERNS_MAX ||
+		    length >= sizeof(((struct record_pattern *)0)->pattern))
+			return -EINVAL;
+		value += length;
+	}
+	return 0;
 }
 
 /* 0, or a negative errno and the setting as it was */
@@ -79,7 +160,6 @@ static int assign(struct config *config, const struct key *key, const char *valu
 	void *field = (char *)config + key->offset;
 	uint64_t number;
 	int level, r;
-	char *copy;
 
 	switch (key->kind) {
 	case KIND_NUMBER:
@@ -96,12 +176,11 @@ static int assign(struct config *config, const struct key *key, const char *valu
 	case KIND_PATH:
 		if (*value != '/' || strlen(value) >= 108)
 			return -EINVAL;
-		copy = strdup(value);
-		if (!copy)
-			return -ENOMEM;
-		free(*(char **)field);
-		*(char **)field = copy;
-		return 0;
+		return assign_text(field, value);
+	case KIND_DIRECTORY: return *value && *value != '/' ? -EINVAL : assign_text(field, value);
+	case KIND_SWITCH: return parse_switch(value, field);
+	case KIND_RULES: return parse_rules(value, field);
+	case KIND_PATTERNS: r = check_patterns(value); return r < 0 ? r : assign_text(field, value);
 	case KIND_LEVEL:
 		level = log_level_from_name(value);
 		if (level < 0)
@@ -243,6 +322,8 @@ int config_read(const char *path, struct config *ret, unsigned int *ret_warnings
 void config_done(struct config *config)
 {
 	free(TAKE_PTR(config->socket));
+	free(TAKE_PTR(config->store_directory));
+	free(TAKE_PTR(config->doorbell_devices));
 }
 
 void config_print_keys(FILE *out)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "rule.h"
 
 struct config {
 	char *socket; /* [Daemon] Socket= */
@@ -17,6 +18,13 @@ struct config {
 	uint64_t snapshot_sec; /* [Trace] SnapshotIntervalSec=, 0 = only when needed */
 	uint64_t max_vectors; /* [Trace] MaxVectors= */
 	uint64_t max_domains; /* [Trace] MaxDomains= */
+	struct rule_set rules; /* [Rules] Disable= */
+	char *doorbell_devices; /* [Rules] DoorbellDevices=, patterns of providers */
+	uint64_t max_violations; /* [Rules] MaxViolations= */
+	bool store; /* [Store] Enabled= */
+	char *store_directory; /* [Store] Directory=, "": where systemd or the house says */
+	uint64_t store_days; /* [Store] RetentionDays=, 0 = for ever */
+	uint64_t store_size; /* [Store] MaxSize=, bytes */
 };
 
 /*

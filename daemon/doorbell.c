@@ -91,6 +91,9 @@ static void doorbell_tell(struct model *model, struct doorbell *doorbell, enum d
 	struct cause cause;
 
 	cause_from_header(&cause, header);
+	/* nobody but a driver has a way to do this */
+	if (cause.kind == RECORD_CAUSE_NONE)
+		cause.kind = RECORD_CAUSE_DRIVER;
 	change.cause = &cause;
 	model_change(model, &change, header);
 }
@@ -541,6 +544,9 @@ void doorbell_event_to_json(const struct model *model, const struct doorbell *d,
 	if (event == DOORBELL_DROPPED)
 		json_object_set_new(fields, "reason",
 				    json_string(doorbell_copy_name(d->copy_state)));
+	/* an event has a type of its own */
+	json_object_set(fields, "doorbell_type", json_object_get(fields, "type"));
+	json_object_del(fields, "type");
 	json_object_update(object, fields);
 	json_decref(fields);
 }

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "log.h"
 #include "manager.h"
+#include "sink-journal.h"
 
 DEFINE_CLEANUP(struct manager *, manager_free);
 
@@ -26,19 +27,20 @@ static const char help[] =
 	"      --replay FILE   instead of this kernel, read such a file\n"
 	"      --support       print which hooks this kernel gives, and why not, and exit\n"
 	"      --keys          print every setting with its default, and exit\n"
+	"      --catalog       print the journal's catalog of messages, and exit\n"
 	"  -S, --socket PATH   listen here instead of where the settings say\n"
 	"  -h, --help          print this, and exit\n"
 	"  -V, --version       print the version, and exit\n";
 
 struct arguments {
 	const char *config, *record, *replay, *socket;
-	bool check, once, support, keys;
+	bool check, once, support, keys, catalog;
 };
 
 /* 1: go on, 0: done, negative: wrong usage, which getopt has told */
 static int parse(int argc, char *argv[], struct arguments *a)
 {
-	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS };
+	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS, CATALOG };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, CHECK },
@@ -47,6 +49,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 		{ "replay", required_argument, NULL, REPLAY },
 		{ "support", no_argument, NULL, SUPPORT },
 		{ "keys", no_argument, NULL, KEYS },
+		{ "catalog", no_argument, NULL, CATALOG },
 		{ "socket", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -63,6 +66,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 		case REPLAY: a->replay = optarg; break;
 		case SUPPORT: a->support = true; break;
 		case KEYS: a->keys = true; break;
+		case CATALOG: a->catalog = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		case 'V': puts("cxlirqd " CXLIRQD_VERSION); return 0;
 		default: return -EINVAL;
@@ -105,6 +109,8 @@ int main(int argc, char *argv[])
 		config_print_keys(stdout);
 		return EXIT_DONE;
 	}
+	if (a.catalog)
+		return sink_journal_print_catalog(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
 	r = config_read(a.config, &config, &warnings);
 	if (r < 0) {
 		log_error("%s: %s", a.config ?: "settings", strerror(-r));

@@ -39,7 +39,6 @@
 #define MISSED_NS 1000000000ULL
 /* A walk during which something was lost is repeated after this. */
 #define RETRY_USEC 1000000ULL
-#define VIOLATIONS_MAX 4096
 /* Rounds of draining before others get their turn */
 #define DRAINS_MAX 16
 
@@ -288,6 +287,25 @@ static void manager_refresh(void *userdata)
 		manager_snapshot(m);
 }
 
+/* The settings that change what the model makes of records belong to the trace. */
+static void manager_feed_patterns(struct manager *m)
+{
+	const char *at = m->config->doorbell_devices;
+
+	for (at += strspn(at, " \t"); *at; at += strspn(at, " \t")) {
+		struct record_pattern r = { .header = { .type = RECORD_PATTERN,
+							.version = RECORD_VERSION,
+							.size = sizeof(r),
+							.time_ns = now_ns(CLOCK_BOOTTIME) },
+					    .kind = RECORD_PATTERN_DOORBELL };
+		size_t length = strcspn(at, " \t");
+
+		memcpy(r.pattern, at, length < sizeof(r.pattern) ? length : sizeof(r.pattern) - 1);
+		manager_feed(&r.header, m);
+		at += length;
+	}
+}
+
 /* Everything from the start, as records: opens a new trace. */
 static int manager_retell(void *userdata)
 {
@@ -297,6 +315,7 @@ static int manager_retell(void *userdata)
 	if (m->replay)
 		return -EOPNOTSUPP;
 	probe_describe(m->probe, now_ns(CLOCK_BOOTTIME), m->realtime_offset_ns, manager_feed, m);
+	manager_feed_patterns(m);
 	r = topology_read(m->topology, now_ns(CLOCK_BOOTTIME));
 	if (r < 0)
 		log_warning("cannot read all of sysfs, going on without: %s", strerror(-r));
@@ -453,6 +472,7 @@ int manager_new(const struct config *config, const char *replay, const char *rec
 	if (!m)
 		return -ENOMEM;
 	m->config = config;
+	m->rules = config->rules;
 	m->replay = replay;
 	m->realtime_offset_ns = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME));
 	m->started_us = (int64_t)(now_ns(CLOCK_REALTIME) / 1000);
@@ -462,7 +482,7 @@ int manager_new(const struct config *config, const char *replay, const char *rec
 	if (r >= 0)
 		r = model_new(&limits, manager_on_change, m, &m->model);
 	if (r >= 0)
-		r = violations_new(VIOLATIONS_MAX, &m->violations);
+		r = violations_new(config->max_violations, &m->violations);
 	if (r >= 0)
 		r = manager_new_varlink(m);
 	if (r >= 0 && record)

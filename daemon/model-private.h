@@ -59,8 +59,6 @@ struct tombstone {
 	UT_hash_handle hh;
 };
 
-#define MODEL_PATTERNS_MAX 16
-
 /* So long a state must last before it is more than a step on the way. */
 #define TICK_NS 1000000000ULL
 

@@ -30,6 +30,9 @@ enum correction {
 	CORRECTION_MAX
 };
 
+/* Patterns of devices whose vectors are doorbells (RECORD_PATTERN); more are ignored. */
+#define MODEL_PATTERNS_MAX 16
+
 /* Tables that input can grow, each with a limit; what it refused is counted. */
 enum table {
 	TABLE_DOMAINS,

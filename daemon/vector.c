@@ -253,9 +253,11 @@ static void vector_tell(struct model *model, struct vector *vector,
 }
 
 static void vector_refused(struct model *model, struct vector *vector,
-			   const struct record_vector *r)
+			   const struct record_vector *r, const struct cause *cause)
 {
-	struct change change = { .type = CHANGE_DEMAND, .vector = vector, .error = -r->error };
+	struct change change = {
+		.type = CHANGE_DEMAND, .vector = vector, .error = -r->error, .cause = cause
+	};
 
 	model_change(model, &change, &r->header);
 }
@@ -315,7 +317,7 @@ void vector_apply(struct model *model, const struct record_vector *r)
 	}
 	cause_from_header(&cause, &r->header);
 	if (r->reason == RECORD_REASON_REQUESTED && r->error)
-		vector_refused(model, vector, r);
+		vector_refused(model, vector, r, &cause);
 	if (!r->error) {
 		if (is_about_affinity(r->reason))
 			affinity_apply(model, vector, r, &cause);

@@ -60,7 +60,9 @@ enum record_cause {
 	RECORD_CAUSE_REQUEST, /* a handler being requested: the interrupt starts up */
 	RECORD_CAUSE_FREE, /* a handler being freed: the interrupt shuts down */
 	RECORD_CAUSE_PROBE, /* a driver's probe */
-	RECORD_CAUSE_AFFINITY_KERNEL, /* a call inside the kernel (made by the reader, not by BPF) */
+	/* the reader's own: no BPF program sends these */
+	RECORD_CAUSE_AFFINITY_KERNEL, /* some driver's call for another affinity */
+	RECORD_CAUSE_DRIVER, /* some driver's doing */
 	RECORD_CAUSE_MAX
 };
 
