@@ -55,8 +55,11 @@ static char *explain_error(const char *method, const struct varlink_reply *reply
 	} errors[] = {
 		{ INTERFACE "NoSuchDevice", "device", "no such device" },
 		{ INTERFACE "NoSuchInterrupt", "irq", "no such interrupt" },
+		{ INTERFACE "NoSuchViolation", "id", "no such violation" },
+		{ INTERFACE "NoSuchSubject", "subject", "no such interrupt, device or rule" },
 		{ INTERFACE "TracingUnavailable", NULL, "tracing is not available" },
-		{ INTERFACE "PermissionDenied", NULL, "permission denied" },
+		{ INTERFACE "PermissionDenied", NULL,
+		  "permission denied, only root and the group cxlirq may" },
 		{ INTERFACE "Failed", NULL, "failed" },
 		{ VARLINK_METHOD_NOT_FOUND, NULL, "the running daemon cannot do this" },
 		{ VARLINK_METHOD_NOT_IMPLEMENTED, NULL, "the running daemon cannot do this" },

@@ -9,15 +9,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cxlirqd/cleanup.h"
 
+#include "moment.h"
 #include "verb.h"
 
 #define DEFAULT_SOCKET "/run/cxlirqd/io.cxlirqd"
@@ -32,6 +35,10 @@ enum {
 	TAKES_FOLLOW = 1 << 3,
 	TAKES_DURATION = 1 << 4,
 	TAKES_OUTPUT = 1 << 5,
+	TAKES_ALL = 1 << 6,
+	TAKES_SINCE = 1 << 7,
+	TAKES_UNTIL = 1 << 8,
+	TAKES_TYPE = 1 << 9,
 };
 
 static const struct verb {
@@ -48,8 +55,18 @@ static const struct verb {
 		"List devices and the vectors they asked for and got" },
 	      { "vectors", "[--device D] [--irq N]", 0, TAKES_DEVICE | TAKES_IRQ | TAKES_OUTPUT,
 		verb_vectors, "List interrupts and who owns them" },
-	      { "events", "[--follow]", 0, TAKES_FOLLOW | TAKES_OUTPUT, verb_events,
-		"Show what happened" },
+	      { "doorbells", "", 0, TAKES_OUTPUT, verb_doorbells,
+		"List the doorbells of endpoint functions" },
+	      { "violations", "[--all]", 0, TAKES_ALL | TAKES_OUTPUT, verb_violations,
+		"List what the rules found and nobody acknowledged" },
+	      { "ack", "ID...", INT_MAX, TAKES_OUTPUT, verb_ack, "Acknowledge violations" },
+	      { "explain", "IRQ|DEVICE|RULE", 1, 0, verb_explain,
+		"Say in words whose it is, what is wrong, and what to do" },
+	      { "events", "[--follow] [--since T]", 0, TAKES_FOLLOW | TAKES_SINCE | TAKES_OUTPUT,
+		verb_events, "Show what happened" },
+	      { "history", "[--since T] [--until T]", 0,
+		TAKES_DEVICE | TAKES_IRQ | TAKES_SINCE | TAKES_UNTIL | TAKES_TYPE | TAKES_OUTPUT,
+		verb_history, "Show what the store kept of it" },
 	      { "support", "", 0, TAKES_OUTPUT, verb_support,
 		"Show what this kernel allows, and why not" },
 	      { "snapshot", "", 0, 0, verb_snapshot, "Read the kernel again and print all of it" },
@@ -64,6 +81,10 @@ enum {
 	OPTION_TREE,
 	OPTION_DEVICE,
 	OPTION_IRQ,
+	OPTION_ALL,
+	OPTION_TYPE,
+	OPTION_SINCE,
+	OPTION_UNTIL,
 	OPTION_FOLLOW,
 	OPTION_DURATION
 };
@@ -84,8 +105,13 @@ static const struct known_option {
 	{ OPTION_COLOR, "color", "WHEN", 0, "auto, always or never" },
 	{ OPTION_NO_PAGER, "no-pager", NULL, 0, "Nothing: there is no pager" },
 	{ OPTION_TREE, "tree", NULL, TAKES_TREE, "domains: as a tree" },
-	{ OPTION_DEVICE, "device", "DEVICE", TAKES_DEVICE, "vectors: of this device" },
-	{ OPTION_IRQ, "irq", "N", TAKES_IRQ, "vectors: only this one" },
+	{ OPTION_DEVICE, "device", "DEVICE", TAKES_DEVICE, "vectors, history: of this device" },
+	{ OPTION_IRQ, "irq", "N", TAKES_IRQ, "vectors, history: only this one" },
+	{ OPTION_TYPE, "type", "TYPE", TAKES_TYPE, "history: events of this type" },
+	{ OPTION_SINCE, "since", "T", TAKES_SINCE,
+	  "events, history: from then on (-1h, today, @SECONDS, ...)" },
+	{ OPTION_UNTIL, "until", "T", TAKES_UNTIL, "history: until then" },
+	{ OPTION_ALL, "all", NULL, TAKES_ALL, "violations: acknowledged ones, too" },
 	{ OPTION_FOLLOW, "follow", NULL, TAKES_FOLLOW, "events: wait for more" },
 	{ OPTION_DURATION, "duration", "SECS", TAKES_DURATION, "record: stop after this time" },
 	{ 'h', "help", NULL, 0, "Print this" },
@@ -205,6 +231,14 @@ static int parse_color(const char *when, bool *ret)
 	return 0;
 }
 
+static int parse_moment(const char *text, int64_t *ret_us)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return moment_parse(text, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, ret_us);
+}
+
 static int set_option(int value, const char *argument, struct options *options)
 {
 	switch (value) {
@@ -217,10 +251,25 @@ static int set_option(int value, const char *argument, struct options *options)
 	case OPTION_TREE: options->tree = true; return 0;
 	case OPTION_DEVICE: options->device = argument; return 0;
 	case OPTION_IRQ: return parse_number(argument, &options->irq);
+	case OPTION_ALL: options->all = true; return 0;
+	case OPTION_TYPE: options->type = argument; return 0;
+	case OPTION_SINCE: return parse_moment(argument, &options->since_us);
+	case OPTION_UNTIL: return parse_moment(argument, &options->until_us);
 	case OPTION_FOLLOW: options->follow = true; return 0;
 	case OPTION_DURATION: return parse_seconds(argument, &options->duration_us);
 	}
 	return 0;
+}
+
+/* What an argument that was refused should have been */
+static const char *expected_of(int value)
+{
+	switch (value) {
+	case OPTION_COLOR: return "auto, always or never";
+	case OPTION_SINCE:
+	case OPTION_UNTIL: return MOMENT_WORDS;
+	default: return "a number";
+	}
 }
 
 /* What the command line asks for. */
@@ -230,7 +279,6 @@ struct request {
 	bool help;
 	bool version;
 	const struct verb *verb;
-	const char *argument;
 };
 
 static int parse_options(int argc, char *argv[], struct request *request)
@@ -249,8 +297,7 @@ static int parse_options(int argc, char *argv[], struct request *request)
 			return -EINVAL;
 		}
 		if (set_option(value, optarg, &request->options) < 0) {
-			warnx("--%s: '%s' is not %s", option->name, optarg,
-			      value == OPTION_COLOR ? option->help : "a number");
+			warnx("--%s: '%s' is not %s", option->name, optarg, expected_of(value));
 			return -EINVAL;
 		}
 		request->given |= option->takes;
@@ -279,8 +326,9 @@ static int parse_verb(char *arguments[], struct request *request)
 			warnx("%s: takes no --%s", verb->name, option->name);
 			return -EINVAL;
 		}
-	if (*arguments && verb->max_arguments > 0)
-		request->argument = *arguments++;
+	request->options.arguments = arguments;
+	for (int i = 0; *arguments && i < verb->max_arguments; i++)
+		arguments++;
 	if (*arguments) {
 		warnx("%s: %s takes no more arguments", *arguments, verb->name);
 		return -EINVAL;
@@ -318,6 +366,8 @@ int main(int argc, char *argv[])
 			.socket = DEFAULT_SOCKET,
 			.timeout_us = DEFAULT_TIMEOUT_US,
 			.irq = -1,
+			.since_us = -1,
+			.until_us = -1,
 		},
 	};
 	enum exit_code code = EXIT_DONE;
@@ -337,6 +387,6 @@ int main(int argc, char *argv[])
 	else if (parse_verb(argv + optind, &request) < 0)
 		return EXIT_USAGE;
 	else
-		code = request.verb->run(&request.options, request.argument);
+		code = request.verb->run(&request.options, *request.options.arguments);
 	return close_stdout(code);
 }

@@ -20,6 +20,17 @@ static const char *color_health(const json_t *value)
 											   "red";
 }
 
+static const char *color_open(const json_t *value)
+{
+	return json_integer_value(value) > 0 ? "red" : NULL;
+}
+
+/* A count that is worth a line if there is anything to count */
+static char *text_count(const json_t *value, const char *member)
+{
+	return json_integer_value(value) > 0 ? text_plain(value, member) : NULL;
+}
+
 static const char *color_attached(const json_t *value)
 {
 	return json_is_false(value) ? "red" : NULL;
@@ -40,6 +51,7 @@ static char *text_hooks(const json_t *status, const char *member)
 static const struct column status_fields[] = {
 	{ .name = "Health", .key = "health", .color = color_health },
 	{ .name = "Because", .key = "reasons", .text = text_lines },
+	{ .name = "Open violations", .key = "violations_open", .color = color_open },
 	{ .name = "Version", .key = "version" },
 	{ .name = "Kernel", .key = "kernel" },
 	{ .name = "Mode", .key = "mode" },
@@ -55,6 +67,8 @@ static const struct column status_fields[] = {
 	{ .name = "The last took", .key = "snapshot_us", .text = text_duration },
 	{ .name = "Corrections", .key = "corrections", .text = text_counts, .member = "kind" },
 	{ .name = "Refused", .key = "refused", .text = text_counts, .member = "kind" },
+	{ .name = "Violations refused", .key = "violations_refused", .text = text_count },
+	{ .name = "Store", .key = "store", .text = text_store },
 	{}
 };
 
@@ -86,6 +100,8 @@ enum exit_code verb_status(const struct options *options, const char *argument)
 	r = options->json ? writer_json(status) : writer_properties(status_fields, options, status);
 	if (r < 0)
 		return exit_code_of(r);
+	if (json_integer_value(json_object_get(status, "violations_open")) > 0)
+		return EXIT_UNHEALTHY;
 	return strcmp(string_of(status, "health"), "healthy") == 0 ? EXIT_DONE : EXIT_UNHEALTHY;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -196,6 +197,51 @@ char *text_cause(const json_t *value, const char *member)
 	uid = text_plain(json_object_get(value, "uid"), NULL);
 	return print("%s by %s[%s]%s%s", kind, string_of(value, "comm"), pid ?: "-",
 		     uid ? " uid " : "", uid ?: "");
+}
+
+char *text_cause_lines(const json_t *value, const char *member)
+{
+	char *text = text_cause(value, member);
+	char *by = text ? strstr(text, " by ") : NULL;
+
+	if (by)
+		*by = '\n';
+	return text;
+}
+
+char *text_store(const json_t *value, const char *member)
+{
+	const char *state = string_of(value, "state"), *reason = string_of(value, "reason");
+	json_int_t written = json_integer_value(json_object_get(value, "written"));
+	json_int_t dropped = json_integer_value(json_object_get(value, "dropped"));
+	_cleanup_free_ char *counts = NULL;
+
+	if (!state)
+		return text_plain(value, member);
+	if (written || dropped)
+		counts = print(", %" JSON_INTEGER_FORMAT " written, %" JSON_INTEGER_FORMAT
+			       " dropped",
+			       written, dropped);
+	return print("%s%s%s%s", state, counts ?: "", reason ? ": " : "", reason ?: "");
+}
+
+/* Breaks at blanks alone; what has none stays whole. */
+char *text_folded(const json_t *value, const char *member)
+{
+	char *text = text_plain(value, NULL);
+	int width = member ? atoi(member) : 0;
+	char *line = text, *blank = NULL;
+
+	for (char *at = text; at && *at; at++) {
+		if (at - line >= width && blank) {
+			*blank = '\n';
+			line = blank + 1;
+			blank = NULL;
+		}
+		if (*at == ' ')
+			blank = at;
+	}
+	return text;
 }
 
 char *text_domain(const json_t *value, const char *member)

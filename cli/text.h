@@ -30,6 +30,9 @@ char *text_time(const json_t *value, const char *member); /* local, with microse
 char *text_duration(const json_t *value, const char *member); /* of microseconds: "1.5 ms" */
 char *text_errno(const json_t *value, const char *member); /* as strerror() says; 0: nothing */
 char *text_cause(const json_t *value, const char *member); /* "kind by comm[pid] uid 0" */
+char *text_cause_lines(const json_t *value, const char *member); /* the same, a line for who */
+char *text_store(const json_t *value, const char *member); /* "off: reason", "ok, 5 written" */
+char *text_folded(const json_t *value, const char *member); /* in lines of @member characters */
 char *text_domain(const json_t *value, const char *member); /* an id, or "name (id 3, token)" */
 char *text_online(const json_t *value, const char *member); /* "online" or "offline" */
 char *text_flag(const json_t *value, const char *member); /* @member, if it is true */

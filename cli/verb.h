@@ -35,12 +35,20 @@ struct options {
 
 	const char *device;
 	int64_t irq; /* -1: not given */
+	int64_t since_us, until_us; /* since the epoch; -1: not given */
+	const char *type;
+	bool all;
 	bool tree;
 	bool follow;
 	uint64_t duration_us; /* 0: until a signal comes */
+
+	char *const *arguments; /* what follows the verb; NULL after the last */
 };
 
-/* Returns an exit code, having printed what there is to print. @argument NULL: not given. */
+/*
+ * Returns an exit code, having printed what there is to print. @argument is the first of
+ * options->arguments, NULL: not given.
+ */
 typedef enum exit_code (*verb_fn)(const struct options *options, const char *argument);
 
 enum exit_code verb_status(const struct options *options, const char *argument);
@@ -48,6 +56,11 @@ enum exit_code verb_support(const struct options *options, const char *argument)
 enum exit_code verb_domains(const struct options *options, const char *argument);
 enum exit_code verb_devices(const struct options *options, const char *argument);
 enum exit_code verb_vectors(const struct options *options, const char *argument);
+enum exit_code verb_doorbells(const struct options *options, const char *argument);
+enum exit_code verb_violations(const struct options *options, const char *argument);
+enum exit_code verb_ack(const struct options *options, const char *argument);
+enum exit_code verb_explain(const struct options *options, const char *argument);
+enum exit_code verb_history(const struct options *options, const char *argument);
 enum exit_code verb_events(const struct options *options, const char *argument);
 enum exit_code verb_snapshot(const struct options *options, const char *argument);
 enum exit_code verb_record(const struct options *options, const char *argument);

@@ -151,15 +151,25 @@ static bool is_at(const json_t *violation, const json_t *vector)
 	       json_equal(json_object_get(violation, key), json_object_get(vector, key));
 }
 
-static bool explain_violations(struct explanation *e, const char *key, const char *value,
-			       const json_t *vector)
+static void explain_violations_at(struct explanation *e, const json_t *vector)
+{
+	const json_t *violation;
+	size_t i;
+
+	json_array_foreach(e->violations, i, violation)
+		if (is_at(violation, vector))
+			explain_violation(e, violation);
+}
+
+/* Those with this text in the member @key. False: there is none. */
+static bool explain_violations(struct explanation *e, const char *key, const char *text)
 {
 	const json_t *violation;
 	bool any = false;
 	size_t i;
 
 	json_array_foreach(e->violations, i, violation) {
-		if (vector ? !is_at(violation, vector) : !is(violation, key, value))
+		if (!is(violation, key, text))
 			continue;
 		explain_violation(e, violation);
 		any = true;
@@ -357,7 +367,7 @@ static void explain_vector(struct explanation *e, const struct vector *v)
 		say(e, e->text,
 		    "Sysfs does not show it: neither msi_irqs/ nor irqs/ has an entry.");
 	explain_doorbell_of(e, vector);
-	explain_violations(e, NULL, NULL, vector);
+	explain_violations_at(e, vector);
 }
 
 /* ---- a device ------------------------------------------------------------------------------ */
@@ -377,6 +387,7 @@ static void explain_identity(struct explanation *e, const char *device, const js
 {
 	const char *bus = text_of(row, "bus"), *driver = text_of(row, "driver");
 	const char *parent = text_of(row, "parent"), *class = text_of(row, "class");
+	long long granted = number_of(row, "granted"), used = number_of(row, "used");
 	const json_t *asked = json_object_get(row, "asked");
 	char span[64] = "";
 
@@ -385,42 +396,53 @@ static void explain_identity(struct explanation *e, const char *device, const js
 		return;
 	}
 	say(e, e->text, "%s is a device%s%s%s%s%s%s%s%s%s, %s%s.", device,
-	    PART(bus, " on the bus ", ""), PART(class, " (", ")"), PART(parent, ", below ", ""),
-	    driver ? "bound to the driver " : "bound to no driver", driver ?: "");
+	    PART(bus, " on the bus ", ""), PART(class, " (class ", ")"),
+	    PART(parent, ", below ", ""), driver ? "bound to the driver " : "bound to no driver",
+	    driver ?: "");
 	if (json_is_object(asked))
 		snprintf(span, sizeof(span), "It asked for %lld to %lld vectors. ",
 			 number_of(asked, "min"), number_of(asked, "max"));
-	say(e, e->text, "%sIt has %lld vectors, and uses %lld interrupts.", span,
-	    number_of(row, "granted"), number_of(row, "used"));
+	say(e, e->text, "%sIt has %lld vector%s, and uses %lld interrupt%s.", span, granted,
+	    granted == 1 ? "" : "s", used, used == 1 ? "" : "s");
 }
 
-/* What @device has to do with a vector: "own", "borrowed", ... or "unused", or of whom it is. */
-static const char *relation_of(const json_t *vector, const char *device, const char **ret_action)
+/*
+ * What @device has to do with a vector: its relation, or who else has a handler on it. The caller
+ * frees it.
+ */
+static char *use_text(const json_t *vector, const char *device)
 {
 	const json_t *owners = json_object_get(vector, "owners"), *owner;
+	_cleanup_free_ char *others = NULL;
+	char *text;
 	size_t i;
 
 	json_array_foreach(owners, i, owner) {
-		*ret_action = text_of(owner, "action");
 		if (is(owner, "device", device))
-			return text_of(owner, "relation");
+			return asprintf(&text, "%s, \"%s\"", text_of(owner, "relation") ?: "?",
+					text_of(owner, "action") ?: "?") < 0 ?
+				       NULL :
+				       text;
+		if (asprintf(&text, "%s%s%s", others ?: "used by ", others ? ", " : "",
+			     text_of(owner, "device") ?: "an unknown device") < 0)
+			return NULL;
+		free(others);
+		others = text;
 	}
-	if (!json_array_size(owners))
-		return "nobody has a handler on it";
-	return text_of(json_array_get(owners, 0), "device") ?: "used by an unknown device";
+	return others ? TAKE_PTR(others) : strdup("nobody has a handler on it");
 }
 
 static void explain_line(struct explanation *e, const json_t *vector, const char *device)
 {
 	_cleanup_free_ char *message = message_text(json_object_get(vector, "message"));
+	_cleanup_free_ char *use = use_text(vector, device);
 	_cleanup_free_ char *place = place_text(vector);
-	const char *cpu = text_of(vector, "effective_affinity"), *action = NULL;
-	const char *relation = relation_of(vector, device, &action);
+	const char *cpu = text_of(vector, "effective_affinity");
 	long long changes = number_of(vector, "message_changes");
 
-	say(e, e->text, "Interrupt %lld: %s, %s%s%s%s%s%s%s%s%s%s%s.", number_of(vector, "irq"),
-	    place ?: "?", relation, PART(action, ", \"", "\""), PART(cpu, ", CPU ", ""),
-	    PART(message, ", message ", ""), changes ? " (it changed)" : "");
+	say(e, e->text, "Interrupt %lld: %s, %s%s%s%s%s%s%s%s.", number_of(vector, "irq"),
+	    place ?: "?", use ?: "?", PART(cpu, ", CPU ", ""), PART(message, ", message ", ""),
+	    changes ? " (it changed)" : "");
 }
 
 static void explain_features(struct explanation *e, const json_t *row)
@@ -462,7 +484,7 @@ static bool explain_device(struct explanation *e, const char *device)
 		explain_doorbell(e, item);
 		known = true;
 	}
-	return explain_violations(e, "device", device, NULL) || known;
+	return explain_violations(e, "device", device) || known;
 }
 
 /* ---- a rule -------------------------------------------------------------------------------- */
@@ -475,7 +497,7 @@ static void explain_rule(struct explanation *e, enum rule_id rule)
 	say(e, e->text, "%s", words->summary);
 	say(e, e->text, "Severity: %s.", severity_name(words->severity));
 	advise_rule(e, rule);
-	if (!explain_violations(e, "rule", words->name, NULL))
+	if (!explain_violations(e, "rule", words->name))
 		say(e, e->text, "It has no open violation here.");
 	if (base && base->mode == RECORD_MODE_SYSFS)
 		say(e, e->text, "BPF tracing is off here: the rule sees next to nothing.");

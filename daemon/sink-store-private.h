@@ -66,6 +66,7 @@ struct sink_store {
 
 	enum store_fault fault;
 	int system_error; /* errno behind it, or 0 */
+	int step_errno; /* of the last store_run() */
 	int64_t retry_us; /* monotonic: not before */
 	int64_t said_us[FAULT_MAX]; /* monotonic; 0: never */
 	bool told; /* this fault was said, so its end will be */

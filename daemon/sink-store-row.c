@@ -75,9 +75,12 @@ int store_run(struct sink_store *store, enum statement statement, int64_t *ret)
 
 	if (!s)
 		return sqlite3_extended_errcode(store->db);
+	errno = 0;
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW)
 		if (ret)
 			*ret = sqlite3_column_int64(s, 0);
+	/* SQLite forgets to keep that of a COMMIT */
+	store->step_errno = rc == SQLITE_DONE ? 0 : errno;
 	return finish(s);
 }
 

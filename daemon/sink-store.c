@@ -153,12 +153,15 @@ static void set_aside(struct sink_store *store)
 static void store_fail(struct sink_store *store, int rc)
 {
 	bool system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
-	int error = store->db && system ? sqlite3_system_errno(store->db) : 0;
+	int error = !store->db || !system ? 0 :
+		    store->step_errno	  ?:
+					    sqlite3_system_errno(store->db);
 	enum store_fault fault = fault_of(rc, error);
 
 	if (store->writing && !sqlite3_get_autocommit(store->db))
 		store_run(store, STATEMENT_ROLLBACK, NULL);
 	store->writing = false;
+	store->step_errno = 0;
 	fault_begin(store, fault, error);
 	store->counters.dropped += TAKE(store->batch_rows, 0);
 	if (fault == FAULT_CORRUPT) {
@@ -266,7 +269,10 @@ static int open_file(struct sink_store *store)
 	if (rc == SQLITE_OK)
 		return 0;
 	store_fail(store, rc);
-	if (store->fault == FAULT_READ_ONLY || store->fault == FAULT_OPEN)
+	/* half open is no good; and who is busy may be changing it */
+	if (store->fault == FAULT_BUSY || store->fault == FAULT_CORRUPT)
+		store_file_close(store, true);
+	else
 		store_file_open_read_only(store);
 	return -EIO;
 }
@@ -315,27 +321,31 @@ static int come_back(struct sink_store *store)
 	return rc == SQLITE_OK ? commit(store) : rc;
 }
 
-/* Whether it can be written to; opens the file, and ends a fault, if that is possible. */
-static bool store_ready(struct sink_store *store)
+static bool attempt(struct sink_store *store)
 {
 	int rc;
 
+	if ((!store->db || store->read_only) && open_file(store) < 0)
+		return false;
+	rc = come_back(store);
+	if (rc != SQLITE_OK)
+		store_fail(store, rc);
+	return rc == SQLITE_OK;
+}
+
+/* Whether it can be written to; opens the file, and ends a fault, if that is possible. */
+static bool store_ready(struct sink_store *store)
+{
 	if (!store->enabled || store->fault == FAULT_NEWER)
 		return false;
 	if (store->fault == FAULT_NONE && store->attended && !store->counters.waiting)
 		return true;
 	if (store->fault != FAULT_NONE && store_monotonic_us() < store->retry_us)
 		return false;
-	if ((!store->db || store->read_only) && open_file(store) < 0) {
-		/* a damaged file is out of the way by now */
-		if (store->fault != FAULT_CORRUPT || store->retry_us || open_file(store) < 0)
-			return false;
-	}
-	rc = come_back(store);
-	if (rc != SQLITE_OK) {
-		store_fail(store, rc);
+	/* a damaged file is out of the way after the first one */
+	if (!attempt(store) &&
+	    (store->fault != FAULT_CORRUPT || store->retry_us || !attempt(store)))
 		return false;
-	}
 	if (store->told)
 		log_notice("%s: history is stored again, %llu events were not", store->path,
 			   (unsigned long long)(store->counters.dropped - store->fault_dropped));

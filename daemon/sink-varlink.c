@@ -20,6 +20,7 @@
 #include "sink-varlink-private.h"
 
 #define GROUP "cxlirq"
+#define GROUP_SIZE_MAX (4U << 20) /* of its entry, with the names of all members */
 
 int sink_varlink_reply(struct varlink_call *call, json_t *parameters)
 {
@@ -237,11 +238,24 @@ static const struct varlink_method methods[] = {
 /* Asked for once: later, name services may be out of reach. */
 static void find_group(struct sink_varlink *sink)
 {
-	const struct group *group = getgrnam(GROUP);
+	_cleanup_free_ char *buffer = NULL;
+	struct group group, *found = NULL;
+	size_t size = 1024;
+	char *larger;
+	int r;
 
-	sink->has_group = group;
-	if (group)
-		sink->group = group->gr_gid;
+	do {
+		size *= 4;
+		larger = realloc(buffer, size);
+		if (!larger)
+			return;
+		buffer = larger;
+		r = getgrnam_r(GROUP, &group, buffer, size, &found);
+	} while (r == ERANGE && size < GROUP_SIZE_MAX);
+	if (r != 0 || !found)
+		return;
+	sink->has_group = true;
+	sink->group = found->gr_gid;
 }
 
 int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, size_t backlog,

@@ -300,7 +300,8 @@ static void test_sentences(void **state)
 		{ "{\"error\":\"io.cxlirqd.TracingUnavailable\",\"parameters\":"
 		  "{\"reason\":\"no BTF\"}}",
 		  "Watch: tracing is not available: no BTF" },
-		{ "{\"error\":\"io.cxlirqd.PermissionDenied\"}", "Watch: permission denied" },
+		{ "{\"error\":\"io.cxlirqd.PermissionDenied\"}",
+		  "Watch: permission denied, only root and the group cxlirq may" },
 		{ "{\"error\":\"io.cxlirqd.Failed\",\"parameters\":{\"reason\":\"bad luck\"}}",
 		  "Watch: failed: bad luck" },
 		{ "{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":"

@@ -113,6 +113,10 @@ static void expect_defaults(void)
 	assert_int_equal(result.config.snapshot_sec, 300);
 	assert_int_equal(result.config.max_vectors, 262144);
 	assert_int_equal(result.config.max_domains, 65536);
+	assert_true(result.config.store);
+	assert_string_equal(result.config.store_directory, "");
+	assert_int_equal(result.config.store_days, 90);
+	assert_int_equal(result.config.store_size, 256 << 20);
 }
 
 static void test_defaults(void **state)
@@ -136,9 +140,11 @@ static void test_keys(void **state)
 	config_print_keys(out);
 	fclose(out);
 	assert_string_equal(
-		text, "[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
-		      "#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
-		      "#MaxVectors=262144\n#MaxDomains=65536\n");
+		text,
+		"[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
+		"#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
+		"#MaxVectors=262144\n#MaxDomains=65536\n\n[Store]\n#Enabled=yes\n#Directory=\n"
+		"#RetentionDays=90\n#MaxSize=256M\n");
 	read_text(*state, text);
 	expect_defaults();
 	assert_int_equal(result.warnings, 0);
@@ -162,6 +168,8 @@ static const struct number {
 	{ "Trace", "SnapshotIntervalSec", offsetof(struct config, snapshot_sec), 0, 86400, false },
 	{ "Trace", "MaxVectors", offsetof(struct config, max_vectors), 64, 1 << 24, false },
 	{ "Trace", "MaxDomains", offsetof(struct config, max_domains), 64, 1 << 20, false },
+	{ "Store", "RetentionDays", offsetof(struct config, store_days), 0, 36500, false },
+	{ "Store", "MaxSize", offsetof(struct config, store_size), 16 << 20, 1ULL << 40, true },
 };
 
 static uint64_t number_of(const struct number *number)
@@ -307,6 +315,38 @@ static void test_socket(void **state)
 	snprintf(text, sizeof(text), "[Daemon]\nSocket=%s\n", longest);
 	read_text(*state, text);
 	assert_int_equal(result.warnings, 1);
+}
+
+static void test_store(void **state)
+{
+	static const char *const on[] = { "yes", "true", "on", "1" };
+	static const char *const off[] = { "no", "false", "off", "0" };
+	static const char *const neither[] = { "", "y", "YES", "2", "enabled", "yes no" };
+	char text[64];
+
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), "[Store]\nEnabled=no\nEnabled=%s\n", on[i]);
+		read_text(*state, text);
+		assert_int_equal(result.warnings, 0);
+		assert_true(result.config.store);
+		snprintf(text, sizeof(text), "[Store]\nEnabled=%s\n", off[i]);
+		read_text(*state, text);
+		assert_int_equal(result.warnings, 0);
+		assert_false(result.config.store);
+	}
+	for (size_t i = 0; i < 6; i++) {
+		snprintf(text, sizeof(text), "[Store]\nEnabled=no\nEnabled=%s\n", neither[i]);
+		read_text(*state, text);
+		assert_int_equal(result.warnings, 1);
+		assert_false(result.config.store);
+	}
+	read_text(*state, "[Store]\nDirectory=/srv/x\nDirectory=x\n");
+	assert_int_equal(result.warnings, 1);
+	assert_string_equal(result.config.store_directory, "/srv/x");
+	/* the default again */
+	read_text(*state, "[Store]\nDirectory=/srv/x\nDirectory=\n");
+	assert_int_equal(result.warnings, 0);
+	assert_string_equal(result.config.store_directory, "");
 }
 
 /* ---- Wrong lines ---- */
@@ -508,6 +548,7 @@ int main(void)
 		TEST(test_line_numbers),    TEST(test_remarks),
 		TEST(test_last_one_counts), TEST(test_long_values),
 		TEST(test_unreadable),	    TEST(test_order),
+		TEST(test_store),
 
 	};
 

@@ -5,7 +5,9 @@
 It runs on this machine as it is, with hooks or without.  The socket is spoken
 to by hand here, so that things can be said that no client would say.
 """
+import grp
 import json
+import lzma
 import os
 import re
 import signal
@@ -70,6 +72,30 @@ class Daemon:
                 return None
             data += piece
         return json.loads(data[:-1])
+
+    def call_as(self, user, method, parameters):
+        """As somebody else: what counts is who connects."""
+        os.setegid(user)
+        os.seteuid(user)
+        try:
+            connection = self.connect()
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+        return self.call(method, parameters, connection)
+
+    def stream(self, method, parameters):
+        """All replies to a call with "more", up to the last one."""
+        connection = self.connect()
+        call = {"method": method, "parameters": parameters, "more": True}
+        connection.sendall(json.dumps(call).encode() + b"\0")
+        data = b""
+        while True:
+            piece = connection.recv(1 << 20)
+            data += piece
+            replies = [json.loads(message) for message in data.split(b"\0")[:-1]]
+            if not piece or (replies and not replies[-1].get("continues")):
+                return [reply.get("parameters", {}) for reply in replies]
 
     def is_well(self):
         answer = self.call("io.cxlirqd.GetStatus")
@@ -166,6 +192,15 @@ def company(folder, trace):
             ("io.cxlirqd.ListVectors", {"device": "none"}, "io.cxlirqd.NoSuchDevice"),
             ("io.cxlirqd.ListDevices", {"device": "none"}, "io.cxlirqd.NoSuchDevice"),
             ("io.cxlirqd.Monitor", {}, "org.varlink.service.ExpectedMore"),
+            ("io.cxlirqd.ListHistory", {}, "org.varlink.service.ExpectedMore"),
+            ("io.cxlirqd.ListViolations", {"all": 1}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.Acknowledge", {}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.Acknowledge", {"ids": ["1"]}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.Acknowledge", {"ids": 1}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.Explain", {}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.Explain", {"subject": 5}, "org.varlink.service.InvalidParameter"),
+            ("io.cxlirqd.Explain", {"subject": "4000000"}, "io.cxlirqd.NoSuchInterrupt"),
+            ("io.cxlirqd.Explain", {"subject": "none"}, "io.cxlirqd.NoSuchSubject"),
     ):
         answer = daemon.call(method, parameters, connection)
         check(f"error: {method} {parameters}", answer and answer.get("error") == error, answer)
@@ -201,10 +236,88 @@ def company(folder, trace):
     check("ends on SIGINT", daemon.stop(signal.SIGINT) == 0)
 
 
+def permission(daemon):
+    """Reading is for everyone, changing is not."""
+    if os.getuid() != 0:
+        print("skip permission needs root", flush=True)
+        return
+    known = daemon.call_as(0, "io.cxlirqd.Acknowledge", {"ids": [4711]})
+    check("ack: root may, but there is none", known["error"] == "io.cxlirqd.NoSuchViolation", known)
+    denied = daemon.call_as(65534, "io.cxlirqd.Acknowledge", {"ids": [4711]})
+    check("ack: nobody may not", denied.get("error") == "io.cxlirqd.PermissionDenied", denied)
+    listed = daemon.call_as(65534, "io.cxlirqd.ListViolations", {"all": True})
+    check("violations: everyone may look", "violations" in listed["parameters"], listed)
+    try:
+        group = grp.getgrnam("cxlirq").gr_gid
+    except KeyError:
+        return
+    os.setgroups([group])
+    member = daemon.call_as(65534, "io.cxlirqd.Acknowledge", {"ids": [4711]})
+    os.setgroups([])
+    check("ack: the group may", member["error"] == "io.cxlirqd.NoSuchViolation", member)
+
+
+def words(daemon):
+    """What the manual says of the rules is what the daemon says."""
+    with open("man/cxlirqctl.1", encoding="utf-8") as file:
+        rules = dict(re.findall(r"^\.It Cm (\S+) Pq (\w+)$", file.read(), re.M))
+    with open("daemon/rule-text.c", encoding="utf-8") as file:
+        check("the manual has every rule", sorted(rules) ==
+              sorted(re.findall(r'= \{\s*"([a-z-]+)",\s*SEVERITY_', file.read())), rules)
+    for rule, severity in rules.items():
+        answer = daemon.call("io.cxlirqd.Explain", {"subject": rule})["parameters"]
+        explanation = answer.get("explanation", {})
+        check(f"explain {rule}", explanation.get("kind") == "rule" and explanation["advice"]
+              and f"Severity: {severity}." in explanation["text"], answer)
+    vectors = daemon.call("io.cxlirqd.ListVectors")["parameters"]["vectors"]
+    devices = daemon.call("io.cxlirqd.ListDevices")["parameters"]["devices"]
+    subjects = [str(vector["irq"]) for vector in vectors] + [row["device"] for row in devices]
+    answers = [daemon.call("io.cxlirqd.Explain", {"subject": subject}) for subject in subjects]
+    silent = [subject for subject, answer in zip(subjects, answers)
+              if not answer["parameters"].get("explanation", {}).get("text")]
+    check("explain every interrupt and device", subjects and not silent, silent)
+    borrowed = [vector for vector in vectors for owner in vector["owners"]
+                if owner["relation"] == "borrowed"]
+    answer = daemon.call("io.cxlirqd.Explain", {"subject": str(borrowed[0]["irq"])})
+    check("explain a borrowed vector", "which borrows it from " + borrowed[0]["provider"] in
+          " ".join(answer["parameters"]["explanation"]["text"]), answer)
+
+
+def past(daemon):
+    """A replayed trace has no store; what is in memory is there, from any moment on."""
+    every = daemon.stream("io.cxlirqd.Monitor", {})
+    times = sorted(reply["event"]["time_us"] for reply in every[:-1])
+    middle = times[len(times) // 2]
+    later = daemon.stream("io.cxlirqd.Monitor", {"since_us": middle})
+    check("events since", len(later) - 1 == sum(time >= middle for time in times) and
+          [reply["event"] for reply in later[:-1]] ==
+          [reply["event"] for reply in every[:-1] if reply["event"]["time_us"] >= middle], later)
+    check("events since, no store", "no store" in (later[-1]["reason"] or ""), later[-1])
+    history = daemon.stream("io.cxlirqd.ListHistory", {})
+    check("history, no store", len(history) == 1 and history[0]["event"] is None
+          and "no store" in history[0]["reason"], history)
+
+
+def golden(folder):
+    trace = os.path.join(folder, "golden")
+    with lzma.open("tests/data/replay/bench/trace.xz") as packed, open(trace, "wb") as file:
+        file.write(packed.read())
+    os.chmod(folder, 0o755)
+    daemon = Daemon(folder, "--replay", trace)
+    status = daemon.call("io.cxlirqd.GetStatus")["parameters"]["status"]
+    check("status counts violations", isinstance(status.get("violations_open"), int)
+          and isinstance(status.get("violations_refused"), int) and "store" in status, status)
+    permission(daemon)
+    words(daemon)
+    past(daemon)
+    check("ends well", daemon.stop() == 0)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="cxlirq-daemon.") as folder:
         usage()
         company(folder, traces(folder))
+        golden(folder)
     return 1 if failures else 0
 
 

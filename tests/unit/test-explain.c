@@ -148,18 +148,25 @@ static void test_changed(void **state)
 	assert_said(e, "text", "in the domain MSIX");
 }
 
-static void test_declared(void **state)
+/* The domain of irq 30 and so on, on the parent domain ITS with these flags */
+static void make_parent(struct world *w, uint32_t flags)
 {
-	struct world *w = *state;
 	struct record_domain parent = make_domain(RECORD_REASON_CREATED, 0x200, "ITS");
 	struct record_domain own = make_domain(RECORD_REASON_CREATED, 0x100, "MSIX");
-	json_auto_t *e = NULL;
 
 	tell(w, make_name(RECORD_NAME_DOMAIN_FLAG, 0x8000, "msi-immutable"));
-	parent.flags = 0x8000;
+	parent.flags = flags;
 	own.parent = 0x200;
 	tell(w, parent);
 	tell(w, own);
+}
+
+static void test_declared(void **state)
+{
+	struct world *w = *state;
+	json_auto_t *e = NULL;
+
+	make_parent(w, 0x8000);
 	start_and_forget(w, 30, 0x41);
 	e = ask(w, NULL, "30", "interrupt");
 	assert_said(e, "text", "MSI parent ITS declares that messages never change");
@@ -186,6 +193,72 @@ static void test_violation(void **state)
 	after = ask(w, violations, "30", "interrupt");
 	assert_not_said(after, "text", "Violation");
 	violations_free(violations);
+}
+
+/* ---- A doorbell ---- */
+
+#define EPF "pci_epf_vntb.0"
+
+static struct record_doorbell make_doorbell(int error)
+{
+	struct record_doorbell r = { .header = make_header(RECORD_DOORBELL, sizeof(r)),
+				     .reason = RECORD_REASON_CREATED,
+				     .error = error,
+				     .epf = 0xe0,
+				     .epc = 0xe1,
+				     .count = 1,
+				     .irq = error ? 0 : 30,
+				     .bar = -1,
+				     .message = MESSAGE(0x41),
+				     .epc_name = "pcie-ep",
+				     .epf_name = EPF,
+				     .provider = NVME };
+
+	return r;
+}
+
+static void test_doorbell_at_risk(void **state)
+{
+	struct world *w = *state;
+	json_auto_t *irq = NULL, *epf = NULL, *epc = NULL;
+
+	make_parent(w, 0);
+	start_and_forget(w, 30, 0x41);
+	tell(w, make_doorbell(0));
+	irq = ask(w, NULL, "30", "interrupt");
+	assert_said(irq, "text", "It is doorbell 0 of the endpoint function " EPF " on pcie-ep");
+	assert_said(irq, "text", "Verdict: at risk.");
+	assert_said(irq, "advice", "Leave the interrupt on its CPU");
+	epf = ask(w, NULL, EPF, "device");
+	assert_said(epf, "text", "Interrupt 30 is a doorbell:");
+	assert_said(epf, "text", "Verdict: at risk.");
+	epc = ask(w, NULL, "pcie-ep", "device");
+	assert_said(epc, "text", "It is doorbell 0 of the endpoint function " EPF);
+}
+
+static void test_doorbell_safe(void **state)
+{
+	struct world *w = *state;
+	json_auto_t *e = NULL;
+
+	make_parent(w, 0x8000);
+	start_and_forget(w, 30, 0x41);
+	tell(w, make_doorbell(0));
+	e = ask(w, NULL, "30", "interrupt");
+	assert_said(e, "text", "Verdict: safe.");
+	assert_said(e, "advice", "Nothing needs to be done.");
+}
+
+static void test_doorbell_refused(void **state)
+{
+	struct world *w = *state;
+	json_auto_t *e = NULL;
+
+	tell(w, make_doorbell(-EINVAL));
+	e = ask(w, NULL, EPF, "device");
+	assert_said(e, "text", "The endpoint function " EPF " on pcie-ep asked for doorbells.");
+	assert_said(e, "text", "The kernel refused to set it up.");
+	assert_not_said(e, "text", "Verdict");
 }
 
 /* ---- A device ---- */
@@ -315,12 +388,21 @@ static void test_odd_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_own),	      TEST(test_relations),
-		TEST(test_unused),    TEST(test_changed),
-		TEST(test_declared),  TEST(test_violation),
-		TEST(test_device),    TEST(test_device_gone),
-		TEST(test_rules),     TEST(test_without_tracing),
-		TEST(test_nothing),   TEST(test_numbers),
+		TEST(test_own),
+		TEST(test_relations),
+		TEST(test_unused),
+		TEST(test_changed),
+		TEST(test_declared),
+		TEST(test_violation),
+		TEST(test_doorbell_at_risk),
+		TEST(test_doorbell_safe),
+		TEST(test_doorbell_refused),
+		TEST(test_device),
+		TEST(test_device_gone),
+		TEST(test_rules),
+		TEST(test_without_tracing),
+		TEST(test_nothing),
+		TEST(test_numbers),
 		TEST(test_odd_names),
 	};
 

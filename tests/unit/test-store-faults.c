@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A store on a disk that is full, read-only or damaged, or that somebody else has: it says so once,
+ * counts, keeps violations until it can write them, and goes on by itself.
+ *
+ * File systems of its own need a mount namespace. Where none is to be had, these tests are skipped
+ * aloud; limits and permissions of the process stand in for them in tests that always run.
+ */
+#include <dirent.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include "store-fixture.h"
+
+/* ---- a file system of our own ---- */
+
+static bool have_namespace;
+
+static void map_root(uid_t uid)
+{
+	char map[32];
+
+	snprintf(map, sizeof(map), "0 %u 1", uid);
+	file_write("/proc/self/uid_map", map, strlen(map));
+}
+
+static int namespace_setup(void **state)
+{
+	uid_t uid = geteuid();
+
+	(void)state;
+	have_namespace = unshare(CLONE_NEWNS) == 0;
+	if (!have_namespace && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
+		map_root(uid);
+		have_namespace = true;
+	}
+	if (have_namespace)
+		have_namespace = mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	return 0;
+}
+
+static void mount_tmpfs(const char *directory, const char *options)
+{
+	if (!have_namespace) {
+		print_message("# no mount namespace: neither privilege nor user namespaces\n");
+		skip();
+	}
+	assert_int_equal(mount("tmpfs", directory, "tmpfs", 0, options), 0);
+}
+
+static int mount_teardown(void **state)
+{
+	if (have_namespace)
+		umount2(*state, MNT_DETACH);
+	return directory_teardown(state);
+}
+
+/* ---- no space ---- */
+
+static void expect_state(const struct sink_store *store, enum sink_store_state state,
+			 const char *reason)
+{
+	const char *found;
+
+	assert_int_equal(sink_store_state(store, &found), state);
+	if (reason)
+		assert_string_equal(found, reason);
+	else
+		assert_null(found);
+}
+
+/* Events until one is dropped */
+static void fill(struct sink_store *store)
+{
+	const struct sink_store_counters *counters = sink_store_counters(store);
+
+	for (int i = 0; i < 100000 && !counters->dropped; i++) {
+		publish(store, "cpu", i, "0000:35:00.0");
+		if (i % 10 == 0)
+			sink_store_batch_end(store);
+	}
+	assert_true(counters->dropped > 0);
+}
+
+static void expect_full(struct sink_store *store)
+{
+	const struct sink_store_counters *counters = sink_store_counters(store);
+	struct violation v = make_violation(1);
+	uint64_t dropped;
+
+	fill(store);
+	expect_said("no space left");
+	expect_state(store, SINK_STORE_DEGRADED, "no space left");
+	dropped = counters->dropped;
+	for (int i = 0; i < 1000; i++)
+		publish(store, "cpu", i, NULL);
+	sink_store_batch_end(store);
+	publish_violation(store, &v, VIOLATION_NEW);
+	v.count++;
+	publish_violation(store, &v, VIOLATION_AGAIN);
+	assert_int_equal(counters->dropped, dropped + 1002);
+	assert_int_equal(counters->waiting, 1);
+	assert_string_equal(said, "");
+	/* what is there can be asked for */
+	assert_int_equal(count(store, .until_us = 1), 0);
+	assert_true(count(store) > 0);
+}
+
+static void expect_recovery(struct sink_store *store, const char *reason)
+{
+	const struct sink_store_counters *counters = sink_store_counters(store);
+	struct violations *violations;
+	char text[128];
+	json_t *gaps;
+
+	wait_for_recovery(store);
+	snprintf(text, sizeof(text), "history is stored again, %llu events were not",
+		 (unsigned long long)counters->dropped);
+	expect_said(text);
+	assert_int_equal(counters->waiting, 0);
+	gaps = gaps_of(store, reason);
+	assert_int_equal(json_array_size(gaps), 1);
+	assert_int_equal(number_in(json_array_get(gaps, 0), "lost"), counters->dropped);
+	json_decref(gaps);
+	assert_int_equal(violations_new(10, &violations), 0);
+	assert_int_equal(sink_store_restore(store, violations), 1);
+	violations_free(violations);
+	publish(store, "vector-freed", 1, NULL);
+	sink_store_batch_end(store);
+	assert_int_equal(count(store, .type = "vector-freed"), 1);
+}
+
+static void test_full_disk(void **state)
+{
+	struct violation v = make_violation(1);
+	struct sink_store *store;
+
+	mount_tmpfs(*state, "size=1m");
+	store = store_open(*state);
+	expect_full(store);
+	assert_int_equal(mount("", *state, NULL, MS_REMOUNT, "size=8m"), 0);
+	expect_recovery(store, "store-full");
+	/* full again when it ends: nothing is said twice, and nothing is broken */
+	assert_int_equal(mount("", *state, NULL, MS_REMOUNT, "size=2m"), 0);
+	for (int i = 0; i < 20000; i++)
+		publish(store, "cpu", i, NULL);
+	v.count = 9;
+	publish_violation(store, &v, VIOLATION_AGAIN);
+	sink_store_free(store);
+	assert_string_equal(said, "");
+	assert_int_equal(mount("", *state, NULL, MS_REMOUNT, "size=8m"), 0);
+	store = store_open(*state);
+	expect_state(store, SINK_STORE_OK, NULL);
+	assert_int_equal(count(store, .type = "violation"), 0);
+	sink_store_free(store);
+	assert_string_equal(said, "");
+}
+
+/* Full from the start */
+static void test_full_at_start(void **state)
+{
+	struct violation v = make_violation(1);
+	struct sink_store *store;
+
+	mount_tmpfs(*state, "size=16k");
+	store = store_open(*state);
+	expect_said("no space left");
+	expect_state(store, SINK_STORE_DEGRADED, "no space left");
+	publish_violation(store, &v, VIOLATION_NEW);
+	assert_int_equal(mount("", *state, NULL, MS_REMOUNT, "size=8m"), 0);
+	expect_recovery(store, "store-full");
+	sink_store_free(store);
+}
+
+/* The same without privilege: a file may not be larger than this. */
+static void test_full_limit(void **state)
+{
+	struct rlimit before, limit;
+	struct sink_store *store;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	store = store_open(*state);
+	limit = (struct rlimit){ 512 << 10, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	expect_full(store);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	expect_recovery(store, "store-full");
+	sink_store_free(store);
+}
+
+/* ---- read-only ---- */
+
+static void make_history(const char *directory)
+{
+	struct sink_store *store = store_open(directory);
+	struct violation v = make_violation(1);
+
+	publish(store, "vector-allocated", 30, "a");
+	publish_violation(store, &v, VIOLATION_NEW);
+	sink_store_free(store);
+	assert_string_equal(said, "");
+}
+
+static void expect_read_only(struct sink_store *store, const char *text, bool readable)
+{
+	struct violations *violations;
+
+	expect_said(text);
+	expect_state(store, SINK_STORE_DEGRADED, text);
+	for (int i = 0; i < 100; i++)
+		publish(store, "cpu", i, NULL);
+	sink_store_batch_end(store);
+	assert_int_equal(sink_store_counters(store)->dropped, 100);
+	assert_int_equal(violations_new(10, &violations), 0);
+	assert_int_equal(sink_store_restore(store, violations), readable);
+	violations_free(violations);
+	if (readable)
+		assert_int_equal(count(store, .has_irq = true, .irq = 30), 1);
+	/* and again, after it was tried again */
+	pause_ms(2100);
+	publish(store, "cpu", 0, NULL);
+	assert_int_equal(sink_store_counters(store)->dropped, 101);
+	assert_string_equal(said, "");
+}
+
+static void test_read_only_disk(void **state)
+{
+	struct sink_store *store;
+
+	mount_tmpfs(*state, "size=8m");
+	make_history(*state);
+	assert_int_equal(mount("", *state, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	store = store_open(*state);
+	expect_read_only(store, "it is read-only", true);
+	assert_int_equal(mount("", *state, NULL, MS_REMOUNT, NULL), 0);
+	expect_recovery(store, "store-read-only");
+	/* the time before this run counts as such */
+	assert_int_equal(count_gaps(store, "daemon-not-running"), 1);
+	sink_store_free(store);
+}
+
+/* Root may write where nobody may: then we are not root. */
+static void test_read_only_file(void **state)
+{
+	uid_t uid = geteuid();
+	struct sink_store *store;
+
+	make_history(*state);
+	assert_int_equal(chmod(*state, 0777), 0);
+	assert_int_equal(chmod(file_path(*state, "history.lock"), 0666), 0);
+	assert_int_equal(chmod(file_path(*state, "history.db"), 0444), 0);
+	if (!uid)
+		assert_int_equal(seteuid(65534), 0);
+	store = store_open(*state);
+	if (!uid)
+		assert_int_equal(seteuid(0), 0);
+	expect_state(store, SINK_STORE_DEGRADED, "it is read-only");
+	expect_said("it is read-only");
+	publish(store, "cpu", 0, NULL);
+	assert_int_equal(sink_store_counters(store)->dropped, 1);
+	assert_int_equal(count(store, .has_irq = true, .irq = 30), 1);
+	assert_int_equal(chmod(file_path(*state, "history.db"), 0644), 0);
+	expect_recovery(store, "store-read-only");
+	sink_store_free(store);
+}
+
+static void test_read_only_directory(void **state)
+{
+	uid_t uid = geteuid();
+	struct sink_store *store;
+
+	assert_int_equal(chmod(*state, 0555), 0);
+	if (!uid)
+		assert_int_equal(seteuid(65534), 0);
+	store = store_open(*state);
+	expect_read_only(store, "it cannot be opened", false);
+	if (!uid)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(*state, 0755), 0);
+	wait_for_recovery(store);
+	assert_int_equal(count_gaps(store, "store-failed"), 1);
+	assert_int_equal(count_gaps(store, "daemon-not-running"), 0);
+	sink_store_free(store);
+}
+
+static void test_no_directory(void **state)
+{
+	char path[256];
+	struct sink_store *store;
+
+	snprintf(path, sizeof(path), "%s", file_path(*state, "none/at/all"));
+	store = store_open(path);
+	expect_said("it cannot be opened (No such file or directory)");
+	sink_store_free(store);
+	/* a file where the directory should be */
+	snprintf(path, sizeof(path), "%s", file_path(*state, "file"));
+	file_write(path, "", 0);
+	store = store_open(path);
+	expect_said("it cannot be opened (Not a directory)");
+	sink_store_free(store);
+}
+
+/* ---- damaged ---- */
+
+/* How many files were moved aside, with -wal and -shm; @ret_name: of one of the databases */
+static unsigned int count_aside(const char *directory, char *ret_name, size_t size)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	unsigned int n = 0;
+
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "history.db.corrupt-20", 21))
+			continue;
+		n++;
+		if (entry->d_name[strlen(entry->d_name) - 1] == 'Z' && ret_name)
+			snprintf(ret_name, size, "%s", file_path(directory, entry->d_name));
+	}
+	closedir(dir);
+	return n;
+}
+
+static void test_garbage(void **state)
+{
+	char garbage[10000], found[10000] = "", name[256] = "";
+	struct sink_store *store;
+	FILE *file;
+
+	memset(garbage, 'g', sizeof(garbage));
+	file_write(file_path(*state, "history.db"), garbage, sizeof(garbage));
+	store = store_open(*state);
+	expect_said("the history is damaged, moved aside to history.db.corrupt-20");
+	expect_state(store, SINK_STORE_OK, NULL);
+	assert_int_equal(sink_store_counters(store)->set_aside, 1);
+	assert_int_equal(count_aside(*state, name, sizeof(name)), 1);
+	file = fopen(name, "re");
+	assert_int_equal(fread(found, 1, sizeof(found), file), sizeof(found));
+	fclose(file);
+	assert_memory_equal(found, garbage, sizeof(garbage));
+	publish(store, "cpu", 1, NULL);
+	sink_store_batch_end(store);
+	assert_int_equal(count(store, .type = "cpu"), 1);
+	assert_int_equal(count_gaps(store, "store-corrupt"), 1);
+	sink_store_free(store);
+	/* another one within the same second replaces nothing */
+	file_write(file_path(*state, "history.db"), garbage, sizeof(garbage));
+	store = store_open(*state);
+	assert_int_equal(count_aside(*state, NULL, 0), 2);
+	sink_store_free(store);
+	assert_string_equal(strstr(said, "\n"), "\n");
+}
+
+static void overwrite(const char *path, long from_page, long to_page)
+{
+	FILE *file = fopen(path, "r+e");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, from_page * 4096, SEEK_SET), 0);
+	for (long i = 0; i < (to_page - from_page) * 4096; i++)
+		assert_int_equal(fputc(0xa5, file), 0xa5);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* The page at which a table or index begins */
+static long root_of(struct sink_store *store, const char *name)
+{
+	sqlite3_stmt *s;
+	long page;
+
+	assert_int_equal(sqlite3_prepare_v2(store->db,
+					    "SELECT rootpage FROM sqlite_schema WHERE name = ?", -1,
+					    &s, NULL),
+			 SQLITE_OK);
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	page = sqlite3_column_int(s, 0) - 1;
+	sqlite3_finalize(s);
+	return page;
+}
+
+static void forget_cache(struct sink_store *store)
+{
+	sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_db_release_memory(store->db);
+}
+
+/* While it is open, in the middle of the history */
+static void test_damaged_page(void **state)
+{
+	struct sink_store *store = store_open(*state);
+	struct violation v = make_violation(1), w = make_violation(2);
+	struct violations *violations;
+	long page;
+
+	publish_violation(store, &v, VIOLATION_NEW);
+	for (int i = 0; i < 20000; i++)
+		publish(store, "message-change", i % 64, "0000:35:00.0");
+	sink_store_batch_end(store);
+	page = root_of(store, "history_irq");
+	forget_cache(store);
+	overwrite(file_path(*state, "history.db"), page, page + 1);
+	publish_violation(store, &w, VIOLATION_NEW);
+	expect_said("the history is damaged, moved aside to history.db.corrupt-20");
+	expect_state(store, SINK_STORE_OK, NULL);
+	assert_true(count_aside(*state, NULL, 0) >= 1);
+	assert_int_equal(sink_store_counters(store)->waiting, 0);
+	/* on disk already, the one that found the damage and the one before */
+	assert_int_equal(violations_new(10, &violations), 0);
+	assert_int_equal(sink_store_restore(store, violations), 2);
+	violations_free(violations);
+	assert_int_equal(count_gaps(store, "store-corrupt"), 1);
+	assert_int_equal(count_gaps(store, "daemon-not-running"), 0);
+	sink_store_free(store);
+	assert_string_equal(said, "");
+}
+
+/* Damage that a question finds, and one that the next start finds */
+static void test_damage_found_late(void **state)
+{
+	struct history_filter filter = { .has_irq = true, .irq = 3 };
+	struct sink_store *store = store_open(*state);
+	struct violation v = make_violation(1);
+	struct violations *violations;
+	json_t *rows = json_array();
+	bool cut;
+	long page;
+
+	for (int i = 0; i < 20000; i++)
+		publish(store, "message-change", i % 64, "0000:35:00.0");
+	sink_store_batch_end(store);
+	page = root_of(store, "history_irq");
+	forget_cache(store);
+	overwrite(file_path(*state, "history.db"), page, page + 1);
+	assert_int_equal(sink_store_history(store, &filter, collect, rows, &cut), -EIO);
+	json_decref(rows);
+	expect_said("the history is damaged");
+	publish_violation(store, &v, VIOLATION_NEW);
+	expect_state(store, SINK_STORE_OK, NULL);
+	page = root_of(store, "run");
+	sink_store_free(store);
+	overwrite(file_path(*state, "history.db"), page, page + 1);
+	store = store_open(*state);
+	expect_said("the history is damaged");
+	expect_state(store, SINK_STORE_OK, NULL);
+	assert_int_equal(violations_new(10, &violations), 0);
+	assert_int_equal(sink_store_restore(store, violations), 1);
+	violations_free(violations);
+	/* damage upon damage: the disk is bad, and is not filled with files */
+	publish(store, "cpu", 1, NULL);
+	sink_store_batch_end(store);
+	page = root_of(store, "violation");
+	forget_cache(store);
+	overwrite(file_path(*state, "history.db"), page, page + 1);
+	publish_violation(store, &v, VIOLATION_AGAIN);
+	expect_said("it is damaged");
+	expect_state(store, SINK_STORE_DEGRADED, "it is damaged");
+	assert_int_equal(sink_store_counters(store)->waiting, 1);
+	publish(store, "cpu", 1, NULL);
+	assert_int_equal(sink_store_counters(store)->set_aside, 1);
+	sink_store_free(store);
+	assert_string_equal(said, "");
+}
+
+/* ---- somebody else ---- */
+
+static void test_newer(void **state)
+{
+	struct history_filter filter = {};
+	struct stat before, after;
+	struct sink_store *store;
+	bool cut;
+
+	make_history(*state);
+	store = store_open(*state);
+	assert_int_equal(sqlite3_exec(store->db, "PRAGMA user_version = 2", NULL, NULL, NULL),
+			 SQLITE_OK);
+	sink_store_free(store);
+	assert_int_equal(stat(file_path(*state, "history.db"), &before), 0);
+	store = store_open(*state);
+	expect_said("a newer cxlirqd wrote it (schema 2, this one has 1)");
+	expect_state(store, SINK_STORE_OFF, "a newer cxlirqd wrote it");
+	publish(store, "cpu", 1, NULL);
+	sink_store_batch_end(store);
+	assert_int_equal(sink_store_counters(store)->dropped, 1);
+	assert_int_equal(sink_store_history(store, &filter, collect, NULL, &cut), -EOPNOTSUPP);
+	sink_store_free(store);
+	assert_string_equal(said, "");
+	assert_int_equal(stat(file_path(*state, "history.db"), &after), 0);
+	assert_memory_equal(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim));
+	assert_int_equal(after.st_size, before.st_size);
+	assert_int_equal(count_aside(*state, NULL, 0), 0);
+}
+
+static void test_two_holders(void **state)
+{
+	struct sink_store_settings settings = store_settings(*state);
+	struct sink_store *store = NULL;
+	int ready[2], status;
+	pid_t holder = 0, pid;
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		store = store_open(*state);
+		if (write(ready[1], "x", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(sink_store_new(&settings, &store, &holder), -EBUSY);
+	assert_null(store);
+	assert_int_equal(holder, pid);
+	assert_string_equal(said, "");
+	/* a disabled one is in nobody's way */
+	settings.enabled = false;
+	sink_store_free(store_new(&settings));
+	settings.enabled = true;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	store = store_new(&settings);
+	expect_state(store, SINK_STORE_OK, NULL);
+	sink_store_free(store);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+/* Somebody writes with sqlite3(1). */
+static void test_busy(void **state)
+{
+	struct sink_store *store = store_open(*state);
+	struct violation v = make_violation(1);
+	const char *reason;
+	sqlite3 *other;
+
+	assert_int_equal(sqlite3_open(file_path(*state, "history.db"), &other), SQLITE_OK);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+				 SQLITE_OK);
+		publish_violation(store, &v, VIOLATION_NEW);
+		for (int i = 0; i < 10; i++)
+			publish(store, "cpu", i, NULL);
+		expect_state(store, SINK_STORE_DEGRADED, "another program holds it");
+		assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+		wait_for_recovery(store);
+		assert_int_equal(sink_store_counters(store)->waiting, 0);
+		assert_int_equal(sink_store_counters(store)->dropped, 11 * (round + 1));
+		assert_int_equal(count_gaps(store, "store-busy"), round + 1);
+	}
+	/* once each, however often it happens */
+	assert_int_equal(said_lines(), 2);
+	assert_int_equal(sink_store_state(store, &reason), SINK_STORE_OK);
+	sqlite3_close(other);
+	sink_store_free(store);
+}
+
+/* Somebody reads with sqlite3(1), and does not come to an end. */
+static void test_endless_reader(void **state)
+{
+	struct sink_store_settings settings = store_settings(*state);
+	struct sink_store *store;
+	uint64_t largest = 0;
+	sqlite3 *other;
+
+	settings.max_size = 8 << 20;
+	store = store_new(&settings);
+	publish(store, "cpu", 1, NULL);
+	sink_store_batch_end(store);
+	assert_int_equal(sqlite3_open(file_path(*state, "history.db"), &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN; SELECT * FROM history", NULL, NULL, NULL),
+			 SQLITE_OK);
+	for (int i = 0; i < 200000; i++) {
+		publish(store, "cpu", i % 100, "0000:35:00.0");
+		if (i % 5000 == 0 && size_of(*state) > largest)
+			largest = size_of(*state);
+	}
+	assert_in_range(largest, 0, 3 * settings.max_size);
+	expect_said("another program holds it");
+	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	wait_for_recovery(store);
+	for (int i = 0; i < 100; i++)
+		sink_store_batch_end(store);
+	assert_in_range(size_of(*state), 0, settings.max_size);
+	sqlite3_close(other);
+	sink_store_free(store);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, mount_teardown)
+	static const struct CMUnitTest tests[] = {
+		TEST(test_full_disk),	   TEST(test_full_at_start),
+		TEST(test_full_limit),	   TEST(test_read_only_disk),
+		TEST(test_read_only_file), TEST(test_read_only_directory),
+		TEST(test_no_directory),   TEST(test_garbage),
+		TEST(test_damaged_page),   TEST(test_damage_found_late),
+		TEST(test_newer),	   TEST(test_two_holders),
+		TEST(test_busy),	   TEST(test_endless_reader),
+	};
+
+	unsetenv("JOURNAL_STREAM");
+	unsetenv("STATE_DIRECTORY");
+	return cmocka_run_group_tests(tests, namespace_setup, NULL);
+}
