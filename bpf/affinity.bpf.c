@@ -144,6 +144,31 @@ int cpu_coming(u64 *ctx)
 	return cause_begin(RECORD_CAUSE_CPU_HOTPLUG);
 }
 
+/* Somebody takes a CPU away or brings it back: drivers are told in that task, before and after. */
+SEC("?fentry/cpu_device_down")
+int cpu_down_entered(u64 *ctx)
+{
+	return cause_begin(RECORD_CAUSE_CPU_HOTPLUG);
+}
+
+SEC("?fexit/cpu_device_down")
+int cpu_down_left(u64 *ctx)
+{
+	return cause_end();
+}
+
+SEC("?fentry/cpu_device_up")
+int cpu_up_entered(u64 *ctx)
+{
+	return cause_begin(RECORD_CAUSE_CPU_HOTPLUG);
+}
+
+SEC("?fexit/cpu_device_up")
+int cpu_up_left(u64 *ctx)
+{
+	return cause_end();
+}
+
 SEC("?fexit/irq_affinity_online_cpu")
 int cpu_came(u64 *ctx)
 {

@@ -38,6 +38,9 @@ static __always_inline int cause_begin(u32 cause)
 
 	if (!task)
 		return 0;
+	/* whatever drivers do for a CPU that goes or comes, that is why */
+	if (task->n_causes && task->causes[0] == RECORD_CAUSE_CPU_HOTPLUG)
+		cause = RECORD_CAUSE_CPU_HOTPLUG;
 	if (task->n_causes < TASK_CAUSES)
 		task->causes[task->n_causes] = cause;
 	task->n_causes++;

@@ -15,7 +15,7 @@ const char *cause_kind(const struct cause *cause)
 {
 	switch (cause->kind) {
 	case RECORD_CAUSE_AFFINITY_WRITE: return "affinity-write";
-	case RECORD_CAUSE_AFFINITY_HINT: return "affinity-kernel";
+	case RECORD_CAUSE_AFFINITY_HINT:
 	case RECORD_CAUSE_AFFINITY_KERNEL:
 		return is_hotplug_thread(cause) ? "cpu-hotplug" : "affinity-kernel";
 	case RECORD_CAUSE_CPU_HOTPLUG: return "cpu-hotplug";
