@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make            the two programs, in build/
 # make check      every test; make demo, make demo-shell: a virtual CXL host
+# For another architecture: CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=DIR BUILD=build/arm64, where DIR
+# holds its libraries (tests/vm/sysroot.sh makes one).
 # V=1 shows commands, WERROR=1 makes warnings errors, SANITIZE=1 builds with ASan and UBSan.
 
 PREFIX     ?= /usr/local
@@ -11,6 +13,8 @@ LIBDIR     ?= $(PREFIX)/lib
 UNITDIR    ?= $(LIBDIR)/systemd/system
 DESTDIR    ?=
 BUILD      ?= build
+CROSS_COMPILE ?=
+SYSROOT    ?=
 CC         ?= gcc
 CLANG      ?= clang
 BPFTOOL    ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
@@ -18,12 +22,25 @@ PKG_CONFIG ?= pkg-config
 CFLAGS     ?= -O2 -g
 VERSION    := 0.1
 
-LIBRARIES  := libbpf libsystemd jansson libcap libpci inih smartcols
+ifneq ($(CROSS_COMPILE),)
+CC         := $(CROSS_COMPILE)gcc
+AR         := $(CROSS_COMPILE)ar
+endif
+MACHINE    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+MULTIARCH  := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_ARCH   ?= $(if $(filter aarch64,$(MACHINE)),arm64,x86)
+ifneq ($(SYSROOT),)
+CC         += --sysroot=$(SYSROOT)
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(MULTIARCH)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig $(PKG_CONFIG)
+endif
+
+LIBRARIES  := libbpf libsystemd jansson libcap libpci inih sqlite3 smartcols
 # these install what is missing first, and build in a second make
 FIRST_GOALS := clean packages check lint demo demo-shell
 ifeq ($(filter $(FIRST_GOALS),$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
-DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libsystemd jansson libcap libpci inih)
+DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libsystemd jansson libcap libpci inih sqlite3)
 CLIENT_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd jansson smartcols)
 endif
 
@@ -37,12 +54,9 @@ ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 LDFLAGS += -fsanitize=address,undefined
 endif
 
-MACHINE    := $(shell uname -m)
-BPF_ARCH   ?= $(if $(filter aarch64,$(MACHINE)),arm64,x86)
-MULTIARCH  := $(shell $(CC) -print-multiarch 2>/dev/null)
 # headers hold static functions, of which each file uses some
 BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf \
-	$(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -Wall -Wextra -Wno-unused-parameter \
+	$(if $(SYSROOT),--sysroot=$(SYSROOT)) $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH)) -Wall -Wextra -Wno-unused-parameter \
 	-Wno-unused-function -Wno-missing-field-initializers $(if $(filter 1,$(WERROR)),-Werror)
 
 Q := $(if $(filter 1,$(V)),,@)
@@ -105,6 +119,7 @@ install: all
 	install -Dm755 $(BUILD)/cxlirqctl $(DESTDIR)$(BINDIR)/cxlirqctl
 	install -Dm644 units/cxlirqd.conf $(DESTDIR)$(LIBDIR)/cxlirqd/cxlirqd.conf
 	install -Dm644 include/cxlirqd/io.cxlirqd.varlink $(DESTDIR)$(PREFIX)/share/cxlirqd/io.cxlirqd.varlink
+	install -Dm644 units/cxlirqd.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog/cxlirqd.catalog
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|@SBINDIR@|$(SBINDIR)|' units/cxlirqd.service.in > $(DESTDIR)$(UNITDIR)/cxlirqd.service
 	for page in $(MAN_PAGES); do \

@@ -80,6 +80,19 @@ void doorbells_free(struct model *model)
 	}
 }
 
+/* Not valid where nobody's call told of it, but a walk. */
+static struct cause doorbell_cause(const struct record_header *header)
+{
+	struct cause cause;
+
+	cause_from_header(&cause, header);
+	/* nobody but a driver has a way to do this */
+	if (cause.kind == RECORD_CAUSE_NONE)
+		cause.kind = RECORD_CAUSE_DRIVER;
+	cause.valid = header->type != RECORD_SNAPSHOT && header->type != RECORD_TICK;
+	return cause;
+}
+
 static void doorbell_tell(struct model *model, struct doorbell *doorbell, enum doorbell_event event,
 			  const struct record_header *header)
 {
@@ -88,13 +101,10 @@ static void doorbell_tell(struct model *model, struct doorbell *doorbell, enum d
 				 .doorbell_event = event,
 				 .vector = doorbell->freed ? NULL :
 							     vector_find(model, doorbell->irq) };
-	struct cause cause;
+	struct cause cause = doorbell_cause(header);
 
-	cause_from_header(&cause, header);
-	/* nobody but a driver has a way to do this */
-	if (cause.kind == RECORD_CAUSE_NONE)
-		cause.kind = RECORD_CAUSE_DRIVER;
-	change.cause = &cause;
+	/* time passes by itself: what lasts is the doing of who freed it */
+	change.cause = header->type == RECORD_TICK ? &doorbell->freed_by : &cause;
 	model_change(model, &change, header);
 }
 
@@ -131,6 +141,7 @@ static void doorbell_stale_end(struct model *model, struct doorbell *doorbell,
 	if (!doorbell->freed || doorbell->bar < 0)
 		return;
 	doorbell->stale_ns = header->time_ns - doorbell->freed_ns;
+	doorbell->stale_over = true;
 	doorbell_tell(model, doorbell, DOORBELL_STALE, header);
 	doorbell->bar = -1;
 }
@@ -263,6 +274,7 @@ static void doorbell_written(struct model *model, const struct record_doorbell *
 	doorbell_fill(doorbell, r);
 	doorbell->irq = r->irq;
 	doorbell->walk = model->walk;
+	platform_drop(model, r->irq);
 	doorbell_parent(model, doorbell);
 	if (msg_is_zero(&r->message))
 		return;
@@ -284,6 +296,7 @@ static void doorbell_end(struct model *model, struct doorbell *doorbell,
 	doorbell->freed = true;
 	doorbell->requested = doorbell->published = false;
 	doorbell->freed_ns = header->time_ns;
+	doorbell->freed_by = doorbell_cause(header);
 	doorbell->parent = 0;
 	doorbell_tell(model, doorbell, DOORBELL_FREED, header);
 	if (doorbell->bar >= 0 && doorbell->fixed_bar < 0)

@@ -10,7 +10,7 @@
 
 #include <cxlirqd/record.h>
 
-struct model;
+#include "vector.h"
 
 enum doorbell_type { DOORBELL_MSI, DOORBELL_EMBEDDED, DOORBELL_PLATFORM };
 
@@ -55,7 +55,8 @@ struct doorbell {
 	int32_t bar; /* that maps it, -1 = none */
 	uint64_t published_ns, freed_ns;
 	uint64_t stale_ns; /* how long the mapping outlived it */
-	bool stale_told;
+	bool stale_told, stale_over; /* a rule was told that it lasts; it has ended */
+	struct cause freed_by;
 	bool early, violated;
 	uint64_t message_changes;
 	uint64_t walk;

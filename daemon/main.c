@@ -83,7 +83,8 @@ static int run(const struct config *config, const struct arguments *a)
 {
 	_cleanup_(manager_freep) struct manager *manager = NULL;
 
-	if (manager_new(config, a->replay, a->record, &manager) < 0 || manager_start(manager) < 0)
+	if (manager_new(config, a->replay, a->record, !a->once && !a->support, &manager) < 0 ||
+	    manager_start(manager) < 0)
 		return EXIT_FAILED;
 	if (a->support)
 		return manager_print_support(manager, stdout) ? EXIT_UNHEALTHY : EXIT_DONE;

@@ -10,6 +10,8 @@
 
 #include "model.h"
 #include "rule.h"
+#include "sink-journal.h"
+#include "sink-store.h"
 #include "sink-varlink.h"
 #include "violation.h"
 
@@ -33,11 +35,27 @@ struct manager {
 	struct violations *violations;
 	struct rule_set rules;
 	int64_t change_us; /* when what is being judged happened */
+	struct sink_store *store; /* NULL: nothing is kept */
+	struct sink_journal *journal;
+	sd_event_source *beat;
 	sd_event_source *tick;
 	uint64_t tick_ns; /* what it is set to */
 	int64_t started_us;
 	bool snapshotting;
 };
+
+/* One event, made once, for every sink. @json is taken over. */
+void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
+		     enum violation_outcome outcome);
+/* A rule has fired: the table, then the sinks. @userdata: the manager. */
+void manager_on_finding(const struct finding *finding, void *userdata);
+void manager_sinks_batch_end(struct manager *m);
+/* Store and journal; the violations that were kept are back. -EBUSY was told. */
+int manager_new_keepers(struct manager *m);
+/* For the socket */
+int manager_acknowledge(uint64_t id, void *userdata);
+int manager_history(const struct history_filter *filter, history_row_fn row, void *row_userdata,
+		    bool *ret_cut, void *userdata);
 
 /* The object of GetStatus; what it says is up to date. New reference. */
 json_t *manager_status(struct manager *m);

@@ -17,6 +17,7 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 	const struct record_base *base = model_base(m->model);
 	json_t *reasons = json_array(), *lost = model_lost_to_json(m->model), *entry;
 	uint64_t n_lost = 0, n_refused = 0;
+	const char *why = NULL;
 	size_t i;
 
 	json_array_foreach(lost, i, entry)
@@ -32,7 +33,33 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 	add_reason(reasons, n_lost, "%llu records were lost", n_lost);
 	add_reason(reasons, m->bad_records, "%llu records made no sense", m->bad_records);
 	add_reason(reasons, n_refused, "%llu entries were refused by a limit", n_refused);
+	add_reason(reasons, m->doubtful, "%llu findings were left out, for records were being lost",
+		   m->doubtful);
+	if (m->store && sink_store_state(m->store, &why) == SINK_STORE_DEGRADED)
+		json_array_append_new(reasons,
+				      json_sprintf("the store does not keep everything: %s",
+						   why ?: "see the journal"));
 	return reasons;
+}
+
+static json_t *store_to_json(const struct manager *m)
+{
+	static const char *const names[] = {
+		[SINK_STORE_OK] = "ok",
+		[SINK_STORE_OFF] = "off",
+		[SINK_STORE_DEGRADED] = "degraded",
+	};
+	const struct sink_store_counters *counters;
+	enum sink_store_state state;
+	const char *reason = NULL;
+
+	if (!m->store)
+		return json_null();
+	state = sink_store_state(m->store, &reason);
+	counters = sink_store_counters(m->store);
+	return json_pack("{s:s, s:s?, s:I, s:I}", "state", names[state], "reason", reason,
+			 "written", (json_int_t)counters->written, "dropped",
+			 (json_int_t)counters->dropped);
 }
 
 json_t *manager_status(struct manager *m)
@@ -50,7 +77,7 @@ json_t *manager_status(struct manager *m)
 	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
 		events += t.changes[type];
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
-			 "s:I, s:o, s:I, s:o, s:I, s:I}",
+			 "s:I, s:o, s:I, s:o, s:I, s:I, s:o}",
 			 "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
 			 m->replay				   ? "replay" :
 			 base && base->mode == RECORD_MODE_TRACING ? "tracing" :
@@ -65,7 +92,8 @@ json_t *manager_status(struct manager *m)
 			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
 			 model_corrections_to_json(m->model), "events", (json_int_t)events,
 			 "refused", model_refused_to_json(m->model), "violations_open",
-			 (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused);
+			 (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused, "store",
+			 store_to_json(m));
 }
 
 int manager_print(struct manager *m, FILE *out)

@@ -39,6 +39,7 @@
 #define MISSED_NS 1000000000ULL
 /* A walk during which something was lost is repeated after this. */
 #define RETRY_USEC 1000000ULL
+#define BEAT_USEC 30000000ULL
 /* Rounds of draining before others get their turn */
 #define DRAINS_MAX 16
 
@@ -72,52 +73,6 @@ static void manager_on_record(const void *data, size_t size, void *userdata)
 	manager_write_record(m, event.header);
 	sink_varlink_record(m->varlink, event.header);
 	model_apply(m->model, &event);
-}
-
-/* One event, made once, for every sink. @json is taken over. */
-static void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
-			    enum violation_outcome outcome)
-{
-	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_t *irq = json_object_get(json, "irq");
-	struct sink_event event = {
-		.time_us = json_integer_value(json_object_get(json, "time_us")),
-		.type = json_string_value(json_object_get(json, "type")),
-		.has_irq = json_is_integer(irq),
-		.irq = (uint32_t)json_integer_value(irq),
-		.device = json_string_value(json_object_get(json, "device")),
-		.json = json,
-		.text = text,
-		.violation = violation,
-		.outcome = outcome,
-	};
-
-	if (text)
-		sink_varlink_publish(m->varlink, &event);
-	json_decref(json);
-}
-
-static bool manager_is_losing(struct manager *m)
-{
-	return m->probe &&
-	       (probe_dropped(m->probe) != m->dropped || probe_missed(m->probe) != m->missed);
-}
-
-static void manager_on_finding(const struct finding *finding, void *userdata)
-{
-	const struct violation *violation;
-	struct manager *m = userdata;
-	enum violation_outcome outcome;
-
-	/* what did not come may have been lost: the next walk will tell */
-	if (finding->from_silence && manager_is_losing(m)) {
-		m->doubtful++;
-		return;
-	}
-	outcome = violations_add(m->violations, finding, m->change_us, &violation);
-	if (outcome == VIOLATION_REFUSED || outcome == VIOLATION_STANDING)
-		return;
-	manager_publish(m, violation_to_event_json(violation), violation, outcome);
 }
 
 static void manager_on_change(const struct change *change, void *userdata)
@@ -161,7 +116,7 @@ static void manager_arm_tick(struct manager *m)
 
 static void manager_batch_end(struct manager *m)
 {
-	sink_varlink_batch_end(m->varlink);
+	manager_sinks_batch_end(m);
 	manager_arm_tick(m);
 }
 
@@ -387,6 +342,18 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/* The store's own needs: retention, another try after a fault, and that it is known to live. */
+static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)usec;
+	manager_batch_end(m);
+	sd_event_source_set_time_relative(source, BEAT_USEC);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	(void)source;
@@ -408,15 +375,6 @@ static json_t *manager_answer_status(void *userdata)
 	return manager_status(m);
 }
 
-static int manager_acknowledge(uint64_t id, void *userdata)
-{
-	const struct violation *violation;
-	struct manager *m = userdata;
-	int r = violations_acknowledge(m->violations, id, &violation);
-
-	return r < 0 ? r : 0;
-}
-
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static int manager_open_record(struct manager *m, const char *path)
@@ -434,7 +392,7 @@ static int manager_open_record(struct manager *m, const char *path)
 	return 0;
 }
 
-static int manager_new_varlink(struct manager *m)
+static int manager_new_sinks(struct manager *m, bool keep)
 {
 	struct sink_varlink_source source = { .model = m->model,
 					      .refresh = manager_refresh,
@@ -443,9 +401,11 @@ static int manager_new_varlink(struct manager *m)
 					      .status = manager_answer_status,
 					      .violations = m->violations,
 					      .acknowledge = manager_acknowledge,
+					      .history = manager_history,
 					      .userdata = m };
+	int r = sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
 
-	return sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
+	return r < 0 || !keep ? r : manager_new_keepers(m);
 }
 
 static int manager_new_sources(struct manager *m)
@@ -462,7 +422,7 @@ static int manager_new_sources(struct manager *m)
 	return topology_new("/", manager_feed_topology, m, &m->topology);
 }
 
-int manager_new(const struct config *config, const char *replay, const char *record,
+int manager_new(const struct config *config, const char *replay, const char *record, bool keep,
 		struct manager **ret)
 {
 	struct model_limits limits = MODEL_LIMITS_DEFAULT;
@@ -484,13 +444,14 @@ int manager_new(const struct config *config, const char *replay, const char *rec
 	if (r >= 0)
 		r = violations_new(config->max_violations, &m->violations);
 	if (r >= 0)
-		r = manager_new_varlink(m);
+		r = manager_new_sinks(m, keep && !replay);
 	if (r >= 0 && record)
 		r = manager_open_record(m, record);
 	if (r >= 0 && !replay)
 		r = manager_new_sources(m);
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		if (r != -EBUSY)
+			log_error("cannot start: %s", strerror(-r));
 		manager_free(m);
 		return r;
 	}
@@ -505,7 +466,10 @@ struct manager *manager_free(struct manager *m)
 	sd_event_source_unref(m->ring_source);
 	sd_event_source_unref(m->timer);
 	sd_event_source_unref(m->tick);
+	sd_event_source_unref(m->beat);
 	sink_varlink_free(m->varlink);
+	sink_journal_free(m->journal);
+	sink_store_free(m->store);
 	topology_free(m->topology);
 	ring_free(m->ring);
 	probe_free(m->probe);
@@ -552,9 +516,11 @@ static int manager_attach_sources(struct manager *m)
 		return r;
 	manager_arm(m, false);
 	r = sd_event_add_time(m->event, &m->tick, CLOCK_BOOTTIME, UINT64_MAX, 100000, on_tick, m);
-	if (r >= 0)
-		manager_arm_tick(m);
-	return r;
+	if (r < 0)
+		return r;
+	manager_arm_tick(m);
+	return sd_event_add_time_relative(m->event, &m->beat, CLOCK_MONOTONIC, BEAT_USEC, 1000000,
+					  on_beat, m);
 }
 
 static int manager_add_signals(struct manager *m)

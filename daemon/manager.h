@@ -4,6 +4,7 @@
 #define CXLIRQD_MANAGER_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -12,9 +13,10 @@ struct manager;
 
 /*
  * Sources: this kernel, or with @replay a record file. @record (may be NULL): a file that gets
- * every record. @config is borrowed and outlives the manager. Negative errno; the reason was logged.
+ * every record. @keep: what happens goes to the store and the journal. @config is borrowed and
+ * outlives the manager. Negative errno; the reason was logged.
  */
-int manager_new(const struct config *config, const char *replay, const char *record,
+int manager_new(const struct config *config, const char *replay, const char *record, bool keep,
 		struct manager **ret);
 struct manager *manager_free(struct manager *manager);
 

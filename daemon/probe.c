@@ -30,6 +30,9 @@
 #define PROGRAMS_MAX 64
 #define NUMA_NODES "/sys/devices/system/node"
 
+#define NO_CONTROLLERS "no endpoint controllers in this kernel (PCI_ENDPOINT)"
+#define NO_DOORBELLS "no endpoint doorbells in this kernel (PCI_ENDPOINT_MSI_DOORBELL, 6.17)"
+
 /* Hooks that a kernel may do without: because another one serves, or there is nothing to see. */
 static const struct {
 	const char *program;
@@ -44,6 +47,13 @@ static const struct {
 	  NULL },
 	{ "message_platform_global", "message_platform_device", "no platform MSI in this kernel",
 	  NULL },
+	{ "doorbell_allocating", NULL, NO_DOORBELLS, NULL },
+	{ "doorbell_allocated", NULL, NO_DOORBELLS, NULL },
+	{ "doorbell_freed", NULL, NO_DOORBELLS, NULL },
+	{ "doorbell_written", NULL,
+	  "no MSI doorbells in this kernel (PCI_ENDPOINT_MSI_DOORBELL, OF)", NULL },
+	{ "bar_set", NULL, NO_CONTROLLERS, NULL },
+	{ "bar_cleared", NULL, NO_CONTROLLERS, NULL },
 	{ "x86_vector_config", NULL, "not an x86 kernel", NULL },
 	{ "x86_vector_clear", NULL, "not an x86 kernel", NULL },
 	{ "pending_checked", NULL, "no affinity waits for an interrupt in this kernel", NULL },

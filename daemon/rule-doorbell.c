@@ -119,12 +119,11 @@ bool rule_doorbell_stale_mapping(const struct model *model, const struct change 
 				 struct finding *ret)
 {
 	const struct doorbell *d = change->doorbell;
-	bool lasts = change->time_ns == d->freed_ns + d->stale_ns && d->stale_told;
 
 	if (change->doorbell_event != DOORBELL_STALE)
 		return false;
 	/* told while it lasted; its end is an event */
-	if (d->stale_told && !lasts)
+	if (d->stale_told && d->stale_over)
 		return false;
 	doorbell_at(ret, model, change);
 	ret->has_irq = false;

@@ -84,11 +84,12 @@ static bool list_has(const char *list, unsigned long cpu)
 }
 
 /* The mask's only CPU; -1 if there is not exactly one. */
-static long only_cpu(const uint64_t *mask, uint32_t words)
+static long cpu_of(const struct vector *vector, enum record_mask which)
 {
+	const uint64_t *mask = vector->masks + which * (size_t)vector->mask_words;
 	long cpu = -1;
 
-	for (uint32_t i = 0; i < words; i++) {
+	for (uint32_t i = 0; i < vector->mask_words; i++) {
 		if (!mask[i])
 			continue;
 		if (cpu >= 0 || mask[i] & (mask[i] - 1))
@@ -104,7 +105,7 @@ bool rule_pmu_vector_misplaced(const struct model *model, const struct change *c
 	const struct vector *v = change->vector;
 	const struct action *action;
 	const struct pmu *pmu = NULL;
-	long cpu;
+	long cpu, waits_for;
 
 	if (!v->masks)
 		return false;
@@ -112,8 +113,12 @@ bool rule_pmu_vector_misplaced(const struct model *model, const struct change *c
 		pmu = model_pmu(model, action->device.name);
 	if (!pmu || !pmu->cpumask[0])
 		return false;
-	cpu = only_cpu(v->masks + RECORD_MASK_EFFECTIVE * (size_t)v->mask_words, v->mask_words);
+	cpu = cpu_of(v, RECORD_MASK_EFFECTIVE);
 	if (cpu < 0 || list_has(pmu->cpumask, (unsigned long)cpu))
+		return false;
+	waits_for = v->state & VECTOR_STATE_AFFINITY_PENDING ? cpu_of(v, RECORD_MASK_PENDING) : -1;
+	/* somebody asked for the right one, and the next interrupt takes it there */
+	if (waits_for >= 0 && list_has(pmu->cpumask, (unsigned long)waits_for))
 		return false;
 	finding_at(ret, model, v);
 	ret->standing = true;

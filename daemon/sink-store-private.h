@@ -14,10 +14,10 @@
 #include "sink-store.h"
 
 /* Rows of one transaction, and rows that one step of retention removes: more than come in. */
-#define STORE_BATCH_ROWS 500
-#define STORE_REMOVE_ROWS 1000
+#define STORE_BATCH_ROWS 250
+#define STORE_REMOVE_ROWS 500
 /* Violations that wait for the disk */
-#define STORE_WAITING_MAX 1024
+#define STORE_WAITING_MAX 4096
 
 enum store_fault {
 	FAULT_NONE,

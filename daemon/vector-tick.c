@@ -20,8 +20,12 @@ static void vector_check(struct model *model, struct vector *vector,
 	struct change change = { .type = CHANGE_CHECK, .vector = vector };
 
 	vector->check_ns = 0;
-	if (vector->unsettled)
+	if (vector->unsettled) {
+		/* neither a request nor a move: nobody but a driver writes messages on its own */
+		if (vector->message_cause.valid && vector->message_cause.kind == RECORD_CAUSE_NONE)
+			vector->message_cause.kind = RECORD_CAUSE_DRIVER;
 		vector_settle(model, vector, header, NULL);
+	}
 	model_change(model, &change, header);
 	/* without a handler for longer than that it is an orphan */
 	if (vector->left_ns && header->time_ns < vector->left_ns + VECTOR_ORPHANED_NS)

@@ -162,6 +162,7 @@ bool violations_restore(struct violations *violations, const struct violation *v
 	if (!entry)
 		return false;
 	entry->violation = *violation;
+	entry->violation.finding.domain = 0; /* ids are those of one run */
 	if (violation->id >= violations->next_id)
 		violations->next_id = violation->id + 1;
 	return true;

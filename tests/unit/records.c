@@ -272,8 +272,13 @@ void done_by(struct record_header *header, enum record_cause cause, const char *
 static void on_change(const struct change *change, void *userdata)
 {
 	struct world *w = userdata;
-	json_t *event = change_to_json(w->model, change);
+	json_t *event;
 
+	if (w->follow)
+		w->follow(change, w);
+	if (change->type == CHANGE_CHECK)
+		return;
+	event = change_to_json(w->model, change);
 	assert_non_null(event);
 	assert_int_equal(json_array_append_new(w->events, event), 0);
 }

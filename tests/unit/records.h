@@ -85,6 +85,7 @@ struct world {
 	struct model *model;
 	json_t *events; /* not yet expected by the test */
 	uint64_t now_ns;
+	model_change_fn follow; /* is told every change too, with the world; may be NULL */
 };
 
 /* @limits may be NULL. */

@@ -143,7 +143,8 @@ static void test_keys(void **state)
 		text,
 		"[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
 		"#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
-		"#MaxVectors=262144\n#MaxDomains=65536\n\n[Store]\n#Enabled=yes\n#Directory=\n"
+		"#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n#Disable=\n"
+		"#DoorbellDevices=\n#MaxViolations=4096\n\n[Store]\n#Enabled=yes\n#Directory=\n"
 		"#RetentionDays=90\n#MaxSize=256M\n");
 	read_text(*state, text);
 	expect_defaults();

@@ -375,7 +375,7 @@ static void test_age(void **state)
 	publish_at(store, now - DAY + 60 * SECOND, "cpu", 1, "young");
 	publish_at(store, now, "cpu", 1, "young");
 	/* bounded steps, which go on by themselves */
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 40; i++)
 		sink_store_batch_end(store);
 	assert_int_equal(count(store, .device = "old"), 0);
 	assert_int_equal(count(store, .device = "young"), 2);

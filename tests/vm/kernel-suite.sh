@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Everything that is proven on one kernel, in virtual machines:
-#   kernel-suite.sh bench|debian-6.12|debian-6.1
+#   kernel-suite.sh bench|arm64|debian-6.12|debian-6.1
 #   - the bed itself; on the bench kernel, that it notices a broken run
 #   - cxlirqd against its witnesses, through unrest (scenarios/witness.sh)
 #   - which hooks this kernel gives: tests/data/coverage/KERNEL is the answer
 #     that is expected, word for word (COVERAGE=write makes it anew)
 #   - the bench kernel: the same behind a remapping IOMMU, forced threads
-#   - a replay of what was recorded meanwhile gives the same answers
+#   - arm64: no message ever changes, for the ITS is an immutable parent
+#   - a replay of what was recorded meanwhile gives the same answers, by this
+#     machine's own program also for a trace of arm64
+#   - the bench kernel: that the fixtures do as they say; a cause for every
+#     change; no violation on well-behaved hardware
 #   - on Debian's kernels, which have lockdown: where tracing is refused, what
 #     is left, and that it says so; on the bench kernel: the demonstration
 
@@ -17,6 +21,9 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${BUILD:-build}" && pwd)
 kernel=$1
+# What runs in the machine; replays are this machine's own.
+programs=$build
+[ "$kernel" != arm64 ] || programs=$build/arm64
 golden=$here/../data/coverage/$kernel
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-suite.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -28,8 +35,8 @@ failed=0
 witness() {
 	local to=$1
 	shift
-	"$here/run.sh" "$kernel" "$here/scenarios/witness.sh" -p "$build/cxlirqd" \
-		-p "$build/cxlirqctl" -- --results "$to" "$@" || failed=1
+	"$here/run.sh" "$kernel" "$here/scenarios/witness.sh" -p "$programs/cxlirqd" \
+		-p "$programs/cxlirqctl" -- --results "$to" "$@" || failed=1
 	python3 "$here/witness.py" "$to" || failed=1
 	"$here/../replay/compare.sh" "$to" || failed=1
 }
@@ -64,11 +71,26 @@ if [ "$kernel" = bench ]; then
 	witness "$work/remapped" --machine cxl-intel-iommu
 	"$here/run.sh" "$kernel" "$here/scenarios/threaded.sh" -p "$build/cxlirqd" \
 		-p "$build/cxlirqctl" || failed=1
+	for scenario in fixtures soak; do
+		"$here/run.sh" "$kernel" "$here/scenarios/$scenario.sh" -p "$build/cxlirqd" \
+			-p "$build/cxlirqctl" || failed=1
+	done
+	"$here/run.sh" "$kernel" "$here/scenarios/causes.sh" -p "$build/cxlirqd" \
+		-p "$build/cxlirqctl" -- --results "$work/causes" || failed=1
+	python3 "$here/causes.py" "$work/causes/evidence" || failed=1
 	if "$here/demo.sh" >"$work/demo" 2>&1 && grep -q 'message-change.*affinity-write by' "$work/demo"; then
 		echo "ok demo"
 	else
 		tail -n 20 "$work/demo"
 		echo "not ok demo it ended early, or showed no changed message with its cause"
+		failed=1
+	fi
+elif [ "$kernel" = arm64 ]; then
+	if [ -s "$work/evidence/events.json" ] &&
+		! grep -m 1 '"message-change"' "$work/evidence/events.json"; then
+		echo "ok no message changed"
+	else
+		echo "not ok no message changed: one did, or there are no events"
 		failed=1
 	fi
 else

@@ -11,8 +11,10 @@
 # remember it; lines of the form
 #   #: modules NAME...     loaded at boot, in this order
 #   #: carry NAME...       kernel modules brought along, for modprobe
+#   #: external NAME...    modules of tests/vm/modules, for insmod /lib/cxlirq/NAME.ko
 #   #: machine NAME        #: cpus N     #: timeout S     #: append WORD...
-# msixtable is in every image: any test may want a second witness.
+#   #: on KERNEL KEY ...   any of these for one kernel only; of two lines the later one holds
+# msixtable (a second witness) and mover (an origin of changes) are in every image.
 #
 # When the run fails, the directory with the console's text and the files
 # that came from the guest is kept and named.
@@ -20,6 +22,8 @@
 set -eu -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=target.sh
+. "$here/target.sh"
 
 if [ $# -lt 2 ]; then
 	echo "usage: run.sh KERNEL SCENARIO|- [IMAGE_OPTION]... [-- HOST_OPTION...]" >&2
@@ -35,9 +39,11 @@ done
 [ $# -eq 0 ] || shift
 
 declare -A wants=([machine]=cxl)
+[ "$kernel_name" != arm64 ] || wants[machine]=arm64
 if [ "$scenario" = - ]; then
 	# All that the machine has a driver for.
-	wants[modules]="cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net"
+	wants[modules]="nvme virtio_net"
+	[ "$kernel_name" = arm64 ] || wants[modules]="cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net"
 	host+=(--interactive)
 else
 	[ -r "$scenario" ] || {
@@ -45,8 +51,12 @@ else
 		exit 2
 	}
 	while read -r _ key value; do
+		if [ "$key" = on ]; then
+			read -r on key value <<<"$value"
+			[ "$on" = "$kernel_name" ] || continue
+		fi
 		case $key in
-		modules | carry | machine | cpus | timeout | append) wants[$key]=$value ;;
+		modules | carry | external | machine | cpus | timeout | append) wants[$key]=$value ;;
 		*)
 			echo "run.sh: $scenario: what is \"#: $key\"?" >&2
 			exit 2
@@ -66,12 +76,23 @@ for key in machine cpus timeout append; do
 done
 
 kernel=$("$here/kernel.sh" "$kernel_name")
+target_of "$kernel"
+if [ -n "${wants[external]:-}" ]; then
+	fixtures=$("$here/modules.sh" "$kernel" - "$TARGET")
+	for module in ${wants[external]}; do
+		image+=(-f "$fixtures/$module.ko:/lib/cxlirq/$module.ko")
+	done
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-vm.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
-cc -O2 -static -o "$work/msixtable" "$here/msixtable.c"
-"$here/image.sh" -o "$work/image" -k "$kernel" -p "$work/msixtable" "${image[@]}"
+# shellcheck disable=SC2086  # no option without a sysroot
+for program in msixtable mover; do
+	"${PREFIX}gcc" ${SYSROOT:+--sysroot=$SYSROOT} -O2 -static -o "$work/$program" "$here/$program.c"
+	image+=(-p "$work/$program")
+done
+"$here/image.sh" -o "$work/image" -k "$kernel" "${image[@]}"
 
 started=$(date +%s%N)
 status=0
@@ -82,7 +103,7 @@ printf 'run.sh: %s on %s: %d.%d s\n' "$(basename "$scenario")" "$(cat "$kernel/r
 	$((($(date +%s%N) - started) / 100000000 % 10)) >&2
 if [ "$status" -ne 0 ]; then
 	trap - EXIT
-	rm -f "$work/image" "$work/msixtable"
+	rm -f "$work/image" "$work/msixtable" "$work/mover"
 	echo "run.sh: kept in $work: console.log, results" >&2
 fi
 exit "$status"

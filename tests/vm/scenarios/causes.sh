@@ -9,8 +9,8 @@
 #   driver   the kernel itself: irq_set_affinity() and hints
 #   hotplug  a CPU goes and comes, and moves the interrupts of all others
 # The host compares the logs with what cxlirqd says who did it:
-#   run.sh bench scenarios/causes.sh -p build/cxlirqd -p build/cxlirqctl \
-#          -p build/mover -- --results R;   causes.py R
+#   run.sh bench scenarios/causes.sh -p build/cxlirqd -p build/cxlirqctl -- --results R
+#   causes.py R/evidence
 #
 #: external cxlirq_msi
 #: modules virtio_net
@@ -56,8 +56,9 @@ echo "add driver 8" >"$msi/control"
 irqs_of daemon >"$evidence/irqs.daemon"
 irqs_of driver >"$evidence/irqs.driver"
 ls "/sys/bus/pci/devices/$virtio/msi_irqs" >"$evidence/irqs.shell"
-[ -s "$evidence/irqs.daemon" ] && [ -s "$evidence/irqs.driver" ] && [ -s "$evidence/irqs.shell" ] ||
-	fail "interrupts" "an origin has none"
+for origin in daemon driver shell; do
+	[ -s "$evidence/irqs.$origin" ] || fail "interrupts" "$origin has none"
+done
 
 # Interrupts on virtio's vectors, so that what waits there lands.
 ping -A 10.0.2.2 >/dev/null 2>&1 &
@@ -79,12 +80,12 @@ jobs="$jobs $!"
 (
 	i=0
 	while [ "$i" -lt 900 ]; do
-		for irq in $(cat "$evidence/irqs.shell"); do
+		while read -r irq; do
 			i=$((i + 1))
 			value=$((i * 7 / 3 % 2))
 			echo "$value" 2>/dev/null >"/proc/irq/$irq/smp_affinity_list" &&
 				echo "$irq $value" >>"$evidence/log.shell"
-		done
+		done <"$evidence/irqs.shell"
 	done
 ) &
 jobs="$jobs $!"

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What becomes of events and findings: the table of violations, the socket, the store, the journal. */
+#include "manager-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <cxlirqd/cleanup.h>
+
+#include "log.h"
+#include "probe.h"
+
+void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
+		     enum violation_outcome outcome)
+{
+	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_t *irq = json_object_get(json, "irq");
+	struct sink_event event = {
+		.time_us = json_integer_value(json_object_get(json, "time_us")),
+		.type = json_string_value(json_object_get(json, "type")),
+		.has_irq = json_is_integer(irq),
+		.irq = (uint32_t)json_integer_value(irq),
+		.device = json_string_value(json_object_get(json, "device")),
+		.json = json,
+		.text = text,
+		.violation = violation,
+		.outcome = outcome,
+	};
+
+	if (text) {
+		if (m->store)
+			sink_store_publish(m->store, &event);
+		if (m->journal)
+			sink_journal_publish(m->journal, &event);
+		sink_varlink_publish(m->varlink, &event);
+	}
+	json_decref(json);
+}
+
+static bool manager_is_losing(struct manager *m)
+{
+	return m->probe &&
+	       (probe_dropped(m->probe) != m->dropped || probe_missed(m->probe) != m->missed);
+}
+
+void manager_on_finding(const struct finding *finding, void *userdata)
+{
+	const struct violation *violation;
+	struct manager *m = userdata;
+	enum violation_outcome outcome;
+
+	/* what did not come may have been lost: the next walk will tell */
+	if (finding->from_silence && manager_is_losing(m)) {
+		m->doubtful++;
+		return;
+	}
+	outcome = violations_add(m->violations, finding, m->change_us, &violation);
+	if (outcome == VIOLATION_REFUSED || outcome == VIOLATION_STANDING)
+		return;
+	manager_publish(m, violation_to_event_json(violation), violation, outcome);
+}
+
+void manager_sinks_batch_end(struct manager *m)
+{
+	if (m->store)
+		sink_store_batch_end(m->store);
+	sink_varlink_batch_end(m->varlink);
+}
+
+int manager_new_keepers(struct manager *m)
+{
+	struct sink_store_settings settings = { .enabled = m->config->store,
+						.directory = m->config->store_directory,
+						.retention_sec = m->config->store_days * 86400,
+						.max_size = m->config->store_size };
+	pid_t holder = 0;
+	int r = sink_store_new(&settings, &m->store, &holder);
+
+	if (r == -EBUSY && holder)
+		log_error("the store is in use by another cxlirqd (pid %d)", (int)holder);
+	else if (r == -EBUSY)
+		log_error("the store is in use by another cxlirqd");
+	if (r < 0)
+		return r;
+	sink_store_restore(m->store, m->violations);
+	return sink_journal_new(&m->journal);
+}
+
+int manager_acknowledge(uint64_t id, void *userdata)
+{
+	const struct violation *violation;
+	struct manager *m = userdata;
+	int r = violations_acknowledge(m->violations, id, &violation);
+
+	if (r > 0 && m->store)
+		sink_store_violation(m->store, violation);
+	return r < 0 ? r : 0;
+}
+
+int manager_history(const struct history_filter *filter, history_row_fn row, void *row_userdata,
+		    bool *ret_cut, void *userdata)
+{
+	struct manager *m = userdata;
+
+	return m->store ? sink_store_history(m->store, filter, row, row_userdata, ret_cut) :
+			  -EOPNOTSUPP;
+}
