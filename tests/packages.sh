@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Installs what the build, the checks and the virtual machines need on a bare
-# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm).
+# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm, arm64).
+# packages.sh --list GROUP prints what the group is.
 #
 # A fresh machine has nothing installed by hand, so the lists below are the
 # one complete statement of what the project stands on.  What is already
 # there is left alone (dpkg-query answers without root), so that a complete
 # machine costs some milliseconds, prints nothing, and needs no root.
 #
-# QEMU is the one package that does not come from bookworm itself: 7.2 has no
-# volatile CXL memory and no event injection, so 10.x is taken from
+# QEMU alone does not come from bookworm itself: 7.2 has no volatile CXL memory
+# and no event injection, so 10.x (of both: the two share files) is taken from
 # bookworm-backports, which is added as a source of its own.  Backports are
 # pinned low by Debian (ButAutomaticUpgrades), so that adding the source
 # changes no other package.
@@ -26,6 +27,7 @@ declare -A WHY=(
 	[build]="to build cxlirqd and cxlirqctl"
 	[check]="to run the checks and unit tests"
 	[vm]="to build the test kernels and boot the virtual machines"
+	[arm64]="to build for arm64 and boot its virtual machine"
 )
 
 declare -A PACKAGES=(
@@ -40,6 +42,8 @@ declare -A PACKAGES=(
 		gcc libc6-dev make bc flex bison libelf-dev libssl-dev dwarves
 		perl python3 rsync tar gzip xz-utils zstd cpio kmod util-linux
 		busybox-static libc-bin pciutils qemu-system-x86"
+	# The C library of that machine is in its sysroot (tests/vm/sysroot.sh).
+	[arm64]="gcc-aarch64-linux-gnu binutils qemu-system-arm device-tree-compiler"
 )
 
 die() {
@@ -53,13 +57,20 @@ installed() {
 		sed -n 's/^installed //p' | head -n 1
 }
 
+is_qemu() {
+	case $1 in
+	qemu-system-*) return 0 ;;
+	esac
+	return 1
+}
+
 missing_of() {
 	local package version
 	for package in ${PACKAGES[$1]}; do
 		version=$(installed "$package")
 		if [ -z "$version" ]; then
 			echo "$package"
-		elif [ "$package" = qemu-system-x86 ] &&
+		elif is_qemu "$package" &&
 			dpkg --compare-versions "$version" lt "$QEMU_MINIMUM"; then
 			echo "$package"
 		fi
@@ -77,7 +88,7 @@ lists_suffice() {
 	local package
 	for package in "$@"; do
 		[ -n "$(available "$package")" ] || return 1
-		if [ "$package" = qemu-system-x86 ]; then
+		if is_qemu "$package"; then
 			dpkg --compare-versions "$(available "$package")" \
 				ge "$QEMU_MINIMUM" || return 1
 		fi
@@ -126,32 +137,32 @@ install_packages() {
 
 install_group() {
 	local group=$1 package
-	local -a missing plain
+	local -a missing plain qemu
 	mapfile -t missing < <(missing_of "$group")
 	[ "${#missing[@]}" -gt 0 ] || return 0
 
 	[ "$(id -u)" -eq 0 ] ||
 		die "not root, and these packages are missing ${WHY[$group]}: ${missing[*]}"
 
-	case " ${missing[*]} " in
-	*" qemu-system-x86 "*)
-		lists_suffice qemu-system-x86 || add_backports
-		;;
-	esac
+	plain=() qemu=()
+	for package in "${missing[@]}"; do
+		if is_qemu "$package"; then
+			qemu+=("$package")
+		else
+			plain+=("$package")
+		fi
+	done
+	[ "${#qemu[@]}" -eq 0 ] || lists_suffice "${qemu[@]}" || add_backports
 	lists_suffice "${missing[@]}" || update_lists
 	lists_suffice "${missing[@]}" ||
 		die "apt knows no source for some of: ${missing[*]}"
 
 	echo "packages.sh: installing ${WHY[$group]}: ${missing[*]}"
-	plain=()
-	for package in "${missing[@]}"; do
-		[ "$package" = qemu-system-x86 ] || plain+=("$package")
-	done
 	[ "${#plain[@]}" -eq 0 ] || install_packages "${plain[@]}"
-	if [ "${#plain[@]}" -lt "${#missing[@]}" ]; then
-		case $(available qemu-system-x86) in
-		*~bpo*) install_packages -t bookworm-backports qemu-system-x86 ;;
-		*) install_packages qemu-system-x86 ;;
+	if [ "${#qemu[@]}" -gt 0 ]; then
+		case $(available "${qemu[0]}") in
+		*~bpo*) install_packages -t bookworm-backports "${qemu[@]}" ;;
+		*) install_packages "${qemu[@]}" ;;
 		esac
 	fi
 
@@ -160,15 +171,24 @@ install_group() {
 }
 
 [ $# -gt 0 ] || {
-	echo "usage: packages.sh GROUP...   (groups: build, check, vm)" >&2
+	echo "usage: packages.sh [--list] GROUP...   (groups: build, check, vm, arm64)" >&2
 	exit 2
 }
+list=false
+if [ "$1" = --list ]; then
+	list=true
+	shift
+fi
 for group in "$@"; do
 	[ -n "${PACKAGES[$group]:-}" ] || {
-		echo "packages.sh: no such group: $group (there are: build, check, vm)" >&2
+		echo "packages.sh: no such group: $group (there are: build, check, vm, arm64)" >&2
 		exit 2
 	}
 done
 for group in "$@"; do
-	install_group "$group"
+	if $list; then
+		tr -s '[:space:]' '\n' <<<"${PACKAGES[$group]}"
+	else
+		install_group "$group"
+	fi
 done

@@ -24,7 +24,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULT = re.compile(r"^(ok|not ok|skip)\s+(?:\d+ - )?(.*)$")
-KERNELS = ["bench", "debian-6.12", "debian-6.1"]
+KERNELS = ["bench", "arm64", "debian-6.12", "debian-6.1"]
 
 
 def suites(build, sanitized):

@@ -26,11 +26,13 @@ unit-programs: $(UNIT_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 packages:
-	@tests/packages.sh build check vm
+	@tests/packages.sh build check vm arm64
 
 # SUITES="unit/* vm/bench" runs some of them
 check: packages
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
+	$(Q)sysroot=$$(tests/vm/sysroot.sh arm64) && $(MAKE) --no-print-directory WERROR=1 \
+	  BUILD=$(BUILD)/arm64 CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$$sysroot" all
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SANITIZE=1 BUILD=$(BUILD)/san all unit-programs
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san fuzz-programs
 	$(Q)tests/run.py --build $(BUILD) $(SUITES)

@@ -14,7 +14,7 @@ STAGES = [
     ("ground", "log json cpus pci-class"),
     ("records", "event decode trace"),
     ("sources", "kernel-names probe ring snapshot sysfs topology* uevent"),
-    ("state", "model* domain vector* affinity action device doorbell bar pmu change"),
+    ("state", "model* domain vector* affinity action device doorbell* bar pmu change"),
     ("judgement", "rule* violation explain"),
     ("settings", "config privilege"),
     ("wire", "varlink* backlog history"),

@@ -26,6 +26,7 @@
 #define RING(data_)                                                                                \
 	((struct record_msg){ .address_lo = 0x40, .address_hi = 0x8000, .data = (data_) })
 #define RING_ADDRESS 0x800000000040ULL
+#define RING_PAGE (RING_ADDRESS & ~0xfffULL)
 
 /* ---- Findings ---- */
 
@@ -217,8 +218,8 @@ static inline void tick_at(struct world *w, uint64_t time_ns)
 
 	memset(tick.comm, 0, sizeof(tick.comm)); /* the daemon's own */
 	tick.time_ns = time_ns;
-	if (time_ns > w->now_ns)
-		w->now_ns = time_ns;
+	if (time_ns > w->now_ns + STEP_NS)
+		w->now_ns = time_ns - STEP_NS;
 	world_apply(w, &tick);
 }
 
@@ -284,7 +285,7 @@ static inline void ring_moved(struct world *w, uint64_t cpus, struct record_msg 
 /* A BAR over all of the page that the doorbell's address lies in */
 static inline struct record_bar ring_bar(enum record_reason reason)
 {
-	return make_bar(reason, 2, RING_ADDRESS & ~0xfffULL, 0x1000);
+	return make_bar(reason, 2, RING_PAGE, 0x1000);
 }
 
 static inline void forget(struct world *w)

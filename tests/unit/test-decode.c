@@ -172,8 +172,7 @@ static void test_no_other_type(void **state)
 		if (!known)
 			assert_int_equal(result(), -EOPNOTSUPP);
 	}
-	assert_int_equal(N_TYPES,
-			 RECORD_BAR - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
+	assert_int_equal(N_TYPES, RECORD_BAR - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
 }
 
 static void test_short(void **state)

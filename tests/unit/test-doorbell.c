@@ -179,6 +179,7 @@ static void test_refused_second(void **state)
 	tell(w, make_refused(-16, 1));
 	expect_doorbells(w, "[{'state': 'published', 'index': 0}, {'state': 'refused'}]");
 	ring_moved(w, 2, RING(2));
+	expect_finding(w, "{'rule': 'immutable-message-changed'}");
 	expect_finding(w, "{'rule': 'doorbell-message-changed'}");
 }
 

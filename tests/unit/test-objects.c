@@ -40,7 +40,13 @@ static const struct shape {
 	{ "count", { "kind s", "count i" } },
 	{ "all",
 	  { "version i", "support o support", "domains ao domain", "vectors ao vector",
-	    "devices ao device", "lost ao loss", "corrections ao count", "refused ao count" } },
+	    "devices ao device", "doorbells ao bell", "lost ao loss", "corrections ao count",
+	    "refused ao count" } },
+	{ "bell",
+	  { "epc s?", "epf s?", "index i?", "irq i?", "message o?message",
+	    "published_message o?message", "type s", "parent_domain i?", "immutability s",
+	    "state s", "message_changes i", "verdict s", "device s?", "driver s?", "bar i?",
+	    "errno i?" } },
 	{ "cause", { "kind s", "comm s?", "pid i?", "uid i?" } },
 	{ "where", { "id i", "name s?", "bus_token s?" } },
 	/* every event begins with these four */
@@ -57,14 +63,19 @@ static const struct shape {
 	  { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?", "handler s?",
 	    "relation s" } },
 	{ "demand",
-	  { "time_us i", "type s", "irq i", "device s?", "min i", "max i", "granted i",
-	    "errno i" } },
+	  { "time_us i", "type s", "irq i", "device s?", "min i", "max i", "granted i", "errno i",
+	    "cause o cause" } },
 	{ "message-change",
 	  { "time_us i", "type s", "irq i", "device s?", "index i?", "old_message o?message",
 	    "new_message o?message", "cause o cause" } },
 	{ "affinity-change",
 	  { "time_us i", "type s", "irq i", "device s?", "old s?", "new s?", "old_effective s?",
 	    "new_effective s?", "pending b", "cause o cause" } },
+	{ "doorbell",
+	  { "time_us i", "type s", "irq i?", "device s?", "epc s?", "epf s?", "index i?",
+	    "message o?message", "published_message o?message", "doorbell_type s",
+	    "parent_domain i?", "immutability s", "state s", "message_changes i", "verdict s",
+	    "driver s?", "bar i?", "errno i?", "cause o cause" } },
 	{ "cpu", { "time_us i", "type s", "irq i?", "device s?", "cpu i", "online b" } },
 	{ "gap", { "time_us i", "type s", "irq i?", "device s?", "lost i", "reason s?" } },
 	{ "correction", { "time_us i", "type s", "irq i?", "device s?", "kind s" } },
@@ -147,7 +158,21 @@ static void tell_all(struct world *w)
 	struct record_domain domain = make_domain(RECORD_REASON_CREATED, 0x100, "MSIX");
 	struct vector_record v = make_vector(RECORD_REASON_ALLOCATED, 30, NVME);
 	struct record_action action = make_action(RECORD_REASON_REQUESTED, 30, 1, "nvme0q0");
+	struct record_doorbell doorbell = {
+		.header = make_header(RECORD_DOORBELL, sizeof(doorbell)),
+		.reason = RECORD_REASON_CREATED,
+		.epf = 0x300,
+		.epc = 0x301,
+		.count = 1,
+		.irq = 77,
+		.bar = -1,
+		.type = RECORD_DOORBELL_EMBEDDED,
+		.epc_name = "epc",
+		.epf_name = "epf.0",
+		.message = MESSAGE(0x43),
+	};
 
+	tell(w, doorbell);
 	tell(w, make_hook("fexit/a", true, true));
 	tell(w, make_hook("fexit/b", false, true));
 	domain.device = make_dev(NVME, "pci", "nvme");
@@ -192,7 +217,7 @@ static void tell_all(struct world *w)
 static void test_events(void **state)
 {
 	struct world *w = *state;
-	bool seen[CHANGE_TYPE_MAX] = {};
+	bool seen[CHANGE_CHECK] = {};
 	json_t *event;
 	size_t i;
 
@@ -202,11 +227,11 @@ static void test_events(void **state)
 
 		assert_non_null(type);
 		check(event, type);
-		for (enum change_type t = 0; t < CHANGE_TYPE_MAX; t++)
+		for (enum change_type t = 0; t < CHANGE_CHECK; t++)
 			if (!strcmp(change_name(t), type))
 				seen[t] = true;
 	}
-	for (enum change_type t = 0; t < CHANGE_TYPE_MAX; t++)
+	for (enum change_type t = 0; t < CHANGE_CHECK; t++)
 		if (!seen[t])
 			fail_msg("no event of the type %s was made", change_name(t));
 }
@@ -248,7 +273,7 @@ static void test_empty(void **state)
 	json_auto_t *expected = parse("{'version': 1, 'support': {'kernel': '', 'machine': '', "
 				      "'mode': 'sysfs', 'reason': null,"
 				      " 'hooks': [], 'features': []}, 'domains': [], 'vectors': "
-				      "[], 'devices': [], 'lost': [],"
+				      "[], 'devices': [], 'doorbells': [], 'lost': [],"
 				      " 'corrections': [], 'refused': []}");
 
 	check(json, "all");

@@ -13,6 +13,8 @@
 #
 # Lists younger than half a day are trusted, so that a test run on a
 # machine without a network, or the tenth one today, costs no look-up.
+#
+# DEBIAN_ARCHITECTURE, if set before debian_open, is whose packages are read.
 
 DEBIAN_MIRROR=http://deb.debian.org/debian
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -44,8 +46,8 @@ debian_open() {
 			Dir::State "$dir/state";
 			Dir::State::status "$dir/status";
 			Dir::Cache "$dir/cache";
-			APT::Architecture "amd64";
-			APT::Architectures { "amd64"; };
+			APT::Architecture "${DEBIAN_ARCHITECTURE:-amd64}";
+			APT::Architectures { "${DEBIAN_ARCHITECTURE:-amd64}"; };
 			APT::Sandbox::User "root";
 			Acquire::Languages "none";
 			Acquire::Retries "3";
@@ -86,6 +88,24 @@ debian_versions() {
 debian_depends() {
 	APT_CONFIG=$DEBIAN_DIRECTORY/apt.conf apt-cache show "$1=$2" |
 		sed -n 's/^Depends: //p' | tr ',|' '\n' | awk '{ print $1 }'
+}
+
+# debian_download_all PACKAGE...: these and all that they depend on, as
+# DIRECTORY/cache/archives/*.deb, and nothing else there.
+debian_download_all() {
+	local try
+	for try in 1 2; do
+		rm -f "$DEBIAN_DIRECTORY"/cache/archives/*.deb
+		if APT_CONFIG=$DEBIAN_DIRECTORY/apt.conf apt-get -qq -y --no-install-recommends \
+			--download-only install "$@" >&2; then
+			return 0
+		fi
+		if [ "$try" = 1 ]; then
+			debian_update || break
+		fi
+	done
+	echo "debian.sh: could not download $*" >&2
+	return 1
 }
 
 # debian_download PACKAGE VERSION DIRECTORY: prints the path of the .deb.

@@ -14,8 +14,12 @@ import re
 HEADER = re.compile(r"^==> (/.+) <==$")
 INTERRUPT = re.compile(r"^ *(\d+):(.*)$")
 # "PCI-MSIX-0000:00:04.0    0-edge      virtio0-config": chip, hwirq, type and
-# handlers; an interrupt without a domain has no hwirq.
-DESCRIPTION = re.compile(r"^ *(\S+)(?: +(\d+))? *(?:-(\S+))?(?: +(\S.*))?$")
+# handlers; an interrupt without a domain has no hwirq.  On arm64 the type is
+# "Edge" or "Level" in a column of its own.
+DESCRIPTION = re.compile(
+    r"^ *(\S+)(?: +(\d+))?(?: +(?:Edge|Level)(?= |-|$))? *(?:-(\S+))?(?: +(\S.*))?$")
+# What the kernel sets in a domain's flags, and its debugfs has no name for.
+UNNAMED_FLAGS = {1 << 11: "IRQ_DOMAIN_FLAG_MSI_IMMUTABLE"}
 LINK = re.compile(r"^l\S+ +\d+ +\S+ +\S+ +\d+ +\S+ +\d+ +[\d:]+ (.+) -> (.+)$")
 TABLE = re.compile(r"^(\S+) (msi|\d+) ([0-9a-f]{8}):([0-9a-f]{8}) ([0-9a-f]+) ([0-9a-f]+|-)$")
 
@@ -69,7 +73,7 @@ class Interrupt:
         match = DESCRIPTION.match(description)
         if not match:
             raise Unreadable(f"/proc/interrupts: what is this: {description}")
-        self.chip, hwirq, self.type, actions = match.groups()
+        self.chip, hwirq, _, actions = match.groups()
         self.hwirq = int(hwirq) if hwirq else None
         self.actions = actions.split(", ") if actions else []
 
@@ -109,6 +113,7 @@ class DebugIrq:
     def __init__(self, lines):
         self.head = {}
         self.state = set()
+        self.hidden = False  # from /proc/interrupts
         self.levels = []
         for line in lines:
             text = line.strip()
@@ -120,6 +125,8 @@ class DebugIrq:
                 # IRQCHIP_... are flags of a level's chip, of no interest.
                 if text.startswith("IRQD_"):
                     self.state.add(text)
+                elif text == "_IRQ_HIDDEN":
+                    self.hidden = True
             elif name == "domain":
                 self.levels.append(Level(value))
             elif self.levels:
@@ -155,6 +162,9 @@ class DebugDomain:
                 self.flags.add(text)
             elif colon and name in ("name", "size", "mapped", "flags"):
                 self.fields[name] = value
+        for bit, flag in UNNAMED_FLAGS.items():
+            if int(self.fields.get("flags", "0"), 16) & bit:
+                self.flags.add(flag)
 
 
 class Device:

@@ -64,10 +64,11 @@ check() {
 	fi
 }
 
-# Hundredths of a second since boot: the clock of the wall may be set.
+# Hundredths of a second since boot: the clock of the wall may be set.  The 1
+# keeps "0.90" from being an octal number.
 guest_clock() {
 	read -r _uptime _ </proc/uptime
-	echo "${_uptime%.*}${_uptime#*.}"
+	echo "$((${_uptime%.*} * 100 + 1${_uptime#*.} - 100))"
 }
 
 wait_for() {

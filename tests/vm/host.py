@@ -73,9 +73,10 @@ class Qmp:
 class Guest:
     """A running machine and what is known about it."""
 
-    def __init__(self, options, results):
+    def __init__(self, options, results, scratch):
         self.options = options
         self.results = results
+        self.scratch = scratch
         self.failures = 0
         self.exit_status = None
         self.ended = False
@@ -103,7 +104,8 @@ class Guest:
         command = machine.qemu_arguments(
             self.options.machine, self.options.cpus,
             os.path.join(self.options.kernel, "vmlinuz"), self.options.initrd,
-            self.options.append, {name: end.fileno() for name, end in ends.items()})
+            self.options.append, {name: end.fileno() for name, end in ends.items()},
+            machine.device_tree(self.options.machine, self.options.cpus, self.scratch))
         prctl = ctypes.CDLL(None).prctl
         self.process = subprocess.Popen(
             command + self.options.qemu,
@@ -353,8 +355,12 @@ def parse_arguments(argv):
     for name in (os.path.join(options.kernel, "vmlinuz"), options.initrd):
         if not os.path.isfile(name):
             parser.error(f"no such file: {name}")
-    if not shutil.which("qemu-system-x86_64"):
-        parser.error("qemu-system-x86_64 is not installed (tests/packages.sh vm)")
+    needed = [machine.program(options.machine)]
+    if options.machine in machine.DEVICE_TREES:
+        needed.append("dtc")
+    for name in needed:
+        if not shutil.which(name):
+            parser.error(f"{name} is not installed (tests/packages.sh vm arm64)")
     if options.interactive:
         if not sys.stdin.isatty():
             parser.error("--interactive wants a terminal")
@@ -376,7 +382,7 @@ def main(argv):
             os.unlink(os.path.join(results, DMESG))
         except FileNotFoundError:
             pass
-        guest = Guest(options, results)
+        guest = Guest(options, results, scratch)
         try:
             guest.start()
             if options.interactive:

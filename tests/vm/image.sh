@@ -17,12 +17,17 @@
 # soft dependencies and what is built in are judged as on a real system; they
 # are unpacked, because busybox does not read compressed modules.
 # A module that the kernel has in no form is an error.
+#
+# For a kernel of another architecture the user space is that of its libraries'
+# directory (sysroot.sh), and so must the programs be.
 
 set -eu -o pipefail
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=target.sh
+. "$here/target.sh"
 
 # What the bed itself talks through.
 BED_MODULES="virtio_pci virtio_console"
@@ -54,12 +59,33 @@ put() {
 	fi
 }
 
+# What ldd does, for a program that cannot run here.
+put_foreign_libraries() {
+	local name file
+	for name in $(readelf -l "$1" | sed -n 's/.*program interpreter: \(.*\)]/\1/p'); do
+		[ -e "$root$name" ] || put "$SYSROOT$name" "$name"
+	done
+	for name in $(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)]/\1/p'); do
+		file=/usr/lib/${PREFIX%-}/$name
+		# The interpreter is a library too, and is there.
+		[ -e "$SYSROOT$file" ] || die "$1 lacks a library: $SYSROOT has no $name"
+		if [ ! -e "$root$file" ]; then
+			put "$SYSROOT$file" "$file"
+			put_foreign_libraries "$SYSROOT$file"
+		fi
+	done
+}
+
 # A static program has no libraries, and ldd says so by failing.
 put_program() {
 	local program=$1 dest=$2 listing library
 	[ -f "$program" ] || die "no such program: $program"
 	put "$program" "$dest"
 	chmod 755 "$root$dest"
+	if [ -n "$SYSROOT" ]; then
+		put_foreign_libraries "$program"
+		return
+	fi
 	listing=$(ldd "$program" 2>/dev/null) || return 0
 	case $listing in
 	*"not found"*) die "$program lacks a library: $(grep 'not found' <<<"$listing")" ;;
@@ -109,27 +135,35 @@ if [ $# -gt 0 ] || [ -z "$out" ] || [ -z "$kernel" ]; then
 fi
 [ -r "$kernel/release" ] || die "$kernel is no directory that kernel.sh made"
 release=$(cat "$kernel/release")
+target_of "$kernel" || die "no libraries for the architecture of $kernel"
 busybox=$(command -v busybox) || die "busybox-static is not installed (tests/packages.sh vm)"
 ! ldd "$busybox" >/dev/null 2>&1 ||
 	die "$busybox is not the static one (package busybox-static)"
+# The same of another architecture has the same applets, but cannot say so here.
+applets=$("$busybox" --list)
+flock=$(command -v flock)
+if [ -n "$SYSROOT" ]; then
+	busybox=$SYSROOT/bin/busybox
+	flock=$SYSROOT/usr/bin/flock
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-image.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 root=$work/root
-mkdir -p "$root"/{bin,dev,etc,proc,root,run,sys,tmp,lib/modules/"$release"}
+mkdir -p "$root"/{bin,dev,etc,proc,root,run,sys,tmp,var/lib,lib/modules/"$release"}
 for directory in sbin usr/bin usr/sbin; do
 	mkdir -p "$root/$(dirname "$directory")"
 	ln -s /bin "$root/$directory"
 done
 
 put "$busybox" /bin/busybox
-for applet in $("$busybox" --list); do
+for applet in $applets; do
 	[ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
 done
 # Debian's busybox is built without this one, which guest.sh stands on.
 rm -f "$root/bin/flock"
-put_program "$(command -v flock)" /bin/flock
+put_program "$flock" /bin/flock
 put "$here/init" /init
 put "$here/guest.sh" /guest.sh
 chmod 755 "$root/init"

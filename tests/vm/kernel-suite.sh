@@ -11,8 +11,9 @@
 #   - arm64: no message ever changes, for the ITS is an immutable parent
 #   - a replay of what was recorded meanwhile gives the same answers, by this
 #     machine's own program also for a trace of arm64
-#   - the bench kernel: that the fixtures do as they say; a cause for every
-#     change; no violation on well-behaved hardware
+#   - the bench kernel: that the fixtures do as they say; each rule broken once,
+#     and its innocent twin; a cause for every change; no violation on
+#     well-behaved hardware
 #   - on Debian's kernels, which have lockdown: where tracing is refused, what
 #     is left, and that it says so; on the bench kernel: the demonstration
 
@@ -75,6 +76,9 @@ if [ "$kernel" = bench ]; then
 		"$here/run.sh" "$kernel" "$here/scenarios/$scenario.sh" -p "$build/cxlirqd" \
 			-p "$build/cxlirqctl" || failed=1
 	done
+	"$here/run.sh" "$kernel" "$here/scenarios/rules.sh" -p "$build/cxlirqd" \
+		-p "$build/cxlirqctl" -- --results "$work/rules" || failed=1
+	python3 "$here/rules.py" "$work/rules" || failed=1
 	"$here/run.sh" "$kernel" "$here/scenarios/causes.sh" -p "$build/cxlirqd" \
 		-p "$build/cxlirqctl" -- --results "$work/causes" || failed=1
 	python3 "$here/causes.py" "$work/causes/evidence" || failed=1

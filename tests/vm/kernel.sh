@@ -2,22 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Provides a kernel for the virtual machines and prints the directory that
-# holds it: kernel.sh bench | debian-6.12 | debian-6.1
+# holds it: kernel.sh bench | arm64 | debian-6.12 | debian-6.1
 #
 #   vmlinuz config release package [System.map] lib/modules/RELEASE/...
-#   build/        bench only: what external modules are built against
-#                 (make -C build M=...), pruned as Debian's headers are, with
+#   build/        bench and arm64 only: what external modules are built against
+#                 (make -C build M=..., with ARCH and CROSS_COMPILE as
+#                 target.sh gives them), pruned as Debian's headers are, with
 #                 the private headers of CXL, PCI and the interrupt core
 #
 # debian-* are Debian's own images, unpacked and not installed: what users
 # run.  bench is built here from the newest linux-source-7.x of Debian with
-# tests/vm/kernel/x86_64.config over tinyconfig (which says what it is for).
+# tests/vm/kernel/x86_64.config over tinyconfig (which says what it is for);
+# arm64 is the same for that architecture, with arm64.config, cross-built.
 #
 # All lives in ${CXLIRQ_CACHE:-${XDG_CACHE_HOME:-~/.cache}/cxlirq}.  A kernel
 # is made in a temporary directory there and renamed when complete, so a
 # directory with its final name is always whole; a lock for each name keeps
-# two callers from building the same kernel twice.  The bench kernel's name holds
-# its source version and a checksum of its configuration.
+# two callers from building the same kernel twice.  The name of a kernel built here
+# holds its source version and a checksum of its configuration.
 # CXLIRQ_BENCH_SOURCE=linux-source-7.2 holds it at an older series.
 
 set -eu -o pipefail
@@ -30,14 +32,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/progress.sh"
 
 cache=${CXLIRQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cxlirq}
-fragment=$here/kernel/x86_64.config
 
 # To be raised when what is kept of a build changes.
 BENCH_RECIPE=1
 
-# What the bench build prints, counted once; the next build uses the count of
-# the last.
-BENCH_STEPS=2589
+# What the builds print, counted once; the next build uses the count of the
+# last.
+declare -A BENCH_STEPS=([bench]=2589 [arm64]=1700)
 
 say() {
 	echo "kernel.sh: $*" >&2
@@ -129,13 +130,14 @@ check_config() {
 
 # The stock rule for header packages prunes the tree; vmlinux is what the
 # modules' BTF is made against; the private headers are for fixtures that
-# stand in for a driver's hardware.
+# stand in for a driver's hardware.  With CC as it is, the rule would build the
+# programs of a cross-built tree anew, for a machine that builds on itself.
 keep_build() {
 	local dest=$work/kernel/build dir
-	make -s -C "$work/source" O="$work/o" run-command \
-		KBUILD_RUN_COMMAND="+srctree=$work/source SRCARCH=x86 $work/source/scripts/package/install-extmod-build $dest"
+	kbuild -s run-command \
+		KBUILD_RUN_COMMAND="+CC=\$(HOSTCC) srctree=$work/source SRCARCH=$arch $work/source/scripts/package/install-extmod-build $dest"
 	cp "$work/o/.config" "$dest/.config"
-	objcopy --strip-debug "$work/o/vmlinux" "$dest/vmlinux"
+	"${cross}objcopy" --strip-debug "$work/o/vmlinux" "$dest/vmlinux"
 	(
 		cd "$work/source"
 		for dir in drivers/cxl drivers/pci drivers/base drivers/perf drivers/irqchip \
@@ -143,6 +145,10 @@ keep_build() {
 			find "$dir" -name '*.h'
 		done | tar -c -f - -T -
 	) | tar -x -f - -C "$dest"
+}
+
+kbuild() {
+	make -C "$work/source" O="$work/o" ARCH="$arch" CROSS_COMPILE="$cross" "$@"
 }
 
 build_bench() {
@@ -159,28 +165,27 @@ build_bench() {
 		xz -dc -T0 | tar -x --strip-components=1 -C "$work/source" -f -
 	rm -rf "$work/deb"
 
-	make -s -C "$work/source" O="$work/o" tinyconfig >/dev/null
-	"$work/source/scripts/kconfig/merge_config.sh" -m -O "$work/o" "$work/o/.config" \
+	kbuild -s tinyconfig >/dev/null
+	ARCH=$arch "$work/source/scripts/kconfig/merge_config.sh" -m -O "$work/o" "$work/o/.config" \
 		"$fragment" >/dev/null
-	# tinyconfig is i386: this line would win over CONFIG_64BIT=y.
+	# tinyconfig of x86 is i386: this line would win over CONFIG_64BIT=y.
 	sed -i '/^# CONFIG_64BIT is not set$/d' "$work/o/.config"
-	make -s -C "$work/source" O="$work/o" olddefconfig >/dev/null
+	kbuild -s olddefconfig >/dev/null
 	check_config "$work/o/.config"
 
-	steps=$(cat "$cache/bench.steps" 2>/dev/null || echo "$BENCH_STEPS")
-	say "building it with $(nproc) jobs; the log is $cache/bench.log"
-	make -C "$work/source" O="$work/o" -j"$(nproc)" all 2>&1 |
-		tee "$cache/bench.log" | progress "$steps" "bench kernel" || {
-		grep -E -B2 -A8 -m1 'error:|Error [0-9]|\*\*\*' "$cache/bench.log" >&2 || true
-		die "the bench kernel did not build: see $cache/bench.log"
+	steps=$(cat "$cache/$name.steps" 2>/dev/null || echo "${BENCH_STEPS[$name]}")
+	say "building it with $(nproc) jobs; the log is $cache/$name.log"
+	kbuild -j"$(nproc)" "$(basename "$image")" modules 2>&1 |
+		tee "$cache/$name.log" | progress "$steps" "$name kernel" || {
+		grep -E -B2 -A8 -m1 'error:|Error [0-9]|\*\*\*' "$cache/$name.log" >&2 || true
+		die "the $name kernel did not build: see $cache/$name.log"
 	}
-	grep -c '^  [A-Z]' "$cache/bench.log" >"$cache/bench.steps"
+	grep -c '^  [A-Z]' "$cache/$name.log" >"$cache/$name.steps"
 
-	make -s -C "$work/source" O="$work/o" INSTALL_MOD_PATH="$work/kernel" \
-		INSTALL_MOD_STRIP=1 modules_install >&2
+	kbuild -s INSTALL_MOD_PATH="$work/kernel" INSTALL_MOD_STRIP=1 modules_install >&2
 	release=$(cat "$work/o/include/config/kernel.release")
 	rm -f "$work/kernel/lib/modules/$release/build" "$work/kernel/lib/modules/$release/source"
-	cp "$work/o/arch/x86/boot/bzImage" "$work/kernel/vmlinuz"
+	cp "$work/o/$image" "$work/kernel/vmlinuz"
 	cp "$work/o/.config" "$work/kernel/config"
 	cp "$work/o/System.map" "$work/kernel/System.map"
 	keep_build
@@ -189,7 +194,9 @@ build_bench() {
 	mv -T "$work/kernel" "$dest"
 }
 
+# get_bench ARCH CROSS_COMPILE IMAGE FRAGMENT
 get_bench() {
+	local arch=$1 cross=$2 image=$3 fragment=$here/kernel/$4
 	local version source key dest suite started=$SECONDS
 
 	debian_open "$cache/apt/$name" trixie-backports sid || say "trying what is known from earlier"
@@ -211,9 +218,9 @@ get_bench() {
 }
 
 case ${1:-} in
-bench | debian-6.12 | debian-6.1) name=$1 ;;
+bench | arm64 | debian-6.12 | debian-6.1) name=$1 ;;
 *)
-	echo "usage: kernel.sh bench | debian-6.12 | debian-6.1" >&2
+	echo "usage: kernel.sh bench | arm64 | debian-6.12 | debian-6.1" >&2
 	exit 2
 	;;
 esac
@@ -226,7 +233,8 @@ flock -n 9 || {
 }
 
 case $name in
-bench) get_bench ;;
+bench) get_bench x86 '' arch/x86/boot/bzImage x86_64.config ;;
+arm64) get_bench arm64 aarch64-linux-gnu- arch/arm64/boot/Image arm64.config ;;
 # Backports move on to the next series; trixie then still has this one.
 debian-6.12) get_debian 6.12 bookworm-backports trixie ;;
 debian-6.1) get_debian 6.1 bookworm ;;

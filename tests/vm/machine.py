@@ -6,27 +6,53 @@ machine that builds the project, and nested KVM often is not there or not
 right.  "-nodefaults" leaves nothing that is not listed here.
 
 Device ids are what a scenario names on QMP: cxlmem0 and cxlmem1 (behind the
-switch), hotplug0 (an empty root port), spare0 (a disk without a controller,
-for the hot plug of an NVMe), nvme0, nic0.
+switch, x86-64 only), hotplug0 (an empty root port), spare0 (a disk without a
+controller, for the hot plug of an NVMe), nvme0, nic0.
 
 Chassis and slot numbers are unique, as native hot plug wants them.  The
 chipset's ACPI hot plug is off, for with it the firmware keeps hot plug from
 the kernel and the plain root port gets no pciehp service.
+
+The arm64 machine has no CXL: in QEMU 10.0, "virt" knows none.  It has what
+x86-64 has not: an MSI parent whose messages never change, the GIC's ITS, and in
+its device tree a PCI endpoint controller that is connected to that
+(arm64-endpoint.dts).
 """
+
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 # What each kernel is told, whatever the machine:
 # loglevel=5 lets warnings reach the console (a WARN_ON is one), but no chat;
 # devkmsg=on takes the rate limit from the lines that go to the host;
+# nohz=off and highres=off keep each CPU's tick periodic: a sleeping CPU whose
+# one-shot timer the emulator loses once would never wake again, and every
+# timer of the machine with it (seen as a stall of an idle CPU, rarely);
 # iomem=relaxed lets a test map a bound device's BAR (Debian's kernels have
 # IO_STRICT_DEVMEM), to read its MSI-X table with its own eyes.
 CMDLINE = [
-    "console=ttyS0",
     "loglevel=5",
     "log_buf_len=4M",
     "printk.time=1",
     "printk.devkmsg=on",
     "panic=-1",
+    "nohz=off",
+    "highres=off",
     "iomem=relaxed",
+]
+
+# Devices that have nothing to do with CXL.
+_NEIGHBOURS = [
+    "-device", "pcie-root-port,id=hotplug0,bus=pcie.0,chassis=1,slot=10",
+    "-blockdev", "driver=null-co,node-name=disk0,size=67108864,read-zeroes=on",
+    "-blockdev", "driver=null-co,node-name=spare0,size=67108864,read-zeroes=on",
+    "-device", "nvme,id=nvme0,bus=pcie.0,drive=disk0,serial=cxlirq0",
+    # The gateway (10.0.2.2) answers a ping; restrict keeps all else inside.
+    "-netdev", "user,id=net0,restrict=on",
+    "-device", "virtio-net-pci,id=nic0,bus=pcie.0,netdev=net0,romfile=",
 ]
 
 _CXL_DEVICES = [
@@ -41,21 +67,19 @@ _CXL_DEVICES = [
     "-device", "cxl-type3,bus=cxlds0,volatile-memdev=vmem0,id=cxlmem0,sn=1",
     "-device", "cxl-type3,bus=cxlds1,volatile-memdev=vmem1,id=cxlmem1,sn=2",
     "-machine", "cxl-fmw.0.targets.0=cxl0,cxl-fmw.0.size=4G",
-    # Neighbours that have nothing to do with CXL.
-    "-device", "pcie-root-port,id=hotplug0,bus=pcie.0,chassis=1,slot=10",
-    "-blockdev", "driver=null-co,node-name=disk0,size=67108864,read-zeroes=on",
-    "-blockdev", "driver=null-co,node-name=spare0,size=67108864,read-zeroes=on",
-    "-device", "nvme,id=nvme0,bus=pcie.0,drive=disk0,serial=cxlirq0",
-    # The gateway (10.0.2.2) answers a ping; restrict keeps all else inside.
-    "-netdev", "user,id=net0,restrict=on",
-    "-device", "virtio-net-pci,id=nic0,bus=pcie.0,netdev=net0,romfile=",
-]
+] + _NEIGHBOURS
 
 _Q35 = [
     "-machine", "q35,cxl=on,accel=tcg",
     "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
     "-cpu", "max",
     "-m", "1G,slots=4,maxmem=8G",
+]
+
+_VIRT = [
+    "-machine", "virt,gic-version=3,its=on,accel=tcg",
+    "-cpu", "cortex-a72",
+    "-m", "1G",
 ]
 
 # name: (what it is, QEMU's arguments, what the kernel is told in addition)
@@ -73,24 +97,68 @@ MACHINES = {
         + _CXL_DEVICES,
         ["intel_iommu=on"],
     ),
+    "arm64": (
+        "arm64 with GICv3 and its ITS, an empty hot-plug port, NVMe, virtio-net",
+        _VIRT + _NEIGHBOURS,
+        [],
+    ),
+}
+
+# What is added to the device tree that QEMU makes, in a file next to this one.
+DEVICE_TREES = {"arm64": "arm64-endpoint.dts"}
+ITS = "/intc@8000000/its@8080000"
+
+# architecture: (QEMU's program, the console's device)
+ARCHITECTURES = {
+    "x86_64": ("qemu-system-x86_64", "ttyS0"),
+    "arm64": ("qemu-system-aarch64", "ttyAMA0"),
 }
 
 
-def qemu_arguments(name, cpus, kernel, initrd, append, files):
-    """The command line of one machine.
+def architecture(name):
+    return "arm64" if name.startswith("arm64") else "x86_64"
+
+
+def program(name):
+    return ARCHITECTURES[architecture(name)][0]
+
+
+def device_tree(name, cpus, directory):
+    """Makes the device tree of a machine that needs another one than QEMU's: its path."""
+    addition = DEVICE_TREES.get(name)
+    if not addition:
+        return None
+    plain, overlay, whole = (os.path.join(directory, f) for f in
+                             ("plain.dtb", "overlay.dtb", "whole.dtb"))
+    for command in (
+            [program(name), "-nodefaults", "-no-user-config", "-display", "none"]
+            + MACHINES[name][1] + ["-smp", str(cpus), "-machine", f"dumpdtb={plain}"],
+            # QEMU's has no labels: this one is what the addition names.
+            ["fdtput", "-p", "-t", "s", plain, "/__symbols__", "its", ITS],
+            ["dtc", "-q", "-O", "dtb", "-o", overlay, os.path.join(HERE, addition)],
+            ["fdtoverlay", "-i", plain, "-o", whole, overlay]):
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    return whole
+
+
+def qemu_arguments(name, cpus, kernel, initrd, append, files, tree=None):
+    """The command line of one machine; tree is what device_tree() made.
 
     files maps console, qmp, results and answers to file descriptors of
     connected sockets: nothing has to be created, found or removed, and no
     two machines can meet.
     """
     _, arguments, cmdline = MACHINES[name]
+    qemu, console = ARCHITECTURES[architecture(name)]
     command = [
-        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
+        qemu, "-nodefaults", "-no-user-config", "-no-reboot",
         "-display", "none", "-name", f"cxlirq-{name}",
     ]
     command += arguments
     command += ["-smp", str(cpus), "-kernel", kernel, "-initrd", initrd]
-    command += ["-append", " ".join(CMDLINE + cmdline + append)]
+    command += ["-append", " ".join([f"console={console}"] + CMDLINE + cmdline + append)]
+    if tree:
+        command += ["-dtb", tree]
     for channel, number in files.items():
         command += ["-chardev", f"socket,id={channel},fd={number}"]
     command += [

@@ -72,12 +72,14 @@ int main(int argc, char *argv[])
 	n_values = split(argv[7], values);
 	for (int i = 0; i < atoi(argv[3]); i++) {
 		int file = (int)random_below(&seed, (unsigned int)n_files);
-		const char *value = values[n_values == 2 ? i % 2 :
-							   (int)random_below(&seed, (unsigned int)n_values)];
+		const char *value =
+			values[n_values == 2 ? i % 2 :
+					       (int)random_below(&seed, (unsigned int)n_values)];
 		unsigned long long before = now_us();
 		ssize_t r = write(files[file], value, strlen(value));
 
-		fprintf(log, "%llu %llu %d %s %d\n", before, now_us(), file, value, r < 0 ? errno : 0);
+		fprintf(log, "%llu %llu %d %s %d\n", before, now_us(), file, value,
+			r < 0 ? errno : 0);
 		usleep((useconds_t)atoi(argv[4]));
 	}
 	return fclose(log) ? 1 : 0;

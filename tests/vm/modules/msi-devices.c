@@ -253,8 +253,11 @@ static int leave(struct dev *of, unsigned int index, struct dev *by)
 	h = new_handler(of, index, by);
 	if (!h)
 		return -ENOMEM;
+	/* Whose it is, for who looks: it is never freed, so that no devres can tell. */
+	platform_set_drvdata(by->pdev, h);
 	ret = request_irq(h->irq, handle, IRQF_SHARED, h->name, h);
 	if (ret) {
+		platform_set_drvdata(by->pdev, NULL);
 		kfree(h);
 		return ret;
 	}

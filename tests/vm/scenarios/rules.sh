@@ -136,6 +136,11 @@ expect() {
 	expected=$((expected + 1))
 }
 
+# order FUNCTION STATE...: the course of its first doorbell, by the function's source
+order() {
+	echo "$*" >>$out/order
+}
+
 found() {
 	[ "$(grep -c '"type":"violation"' $out/events.json)" -ge "$expected" ]
 }
@@ -171,13 +176,7 @@ echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
 : >/tmp/doer.pid
 chmod 666 /tmp/doer.pid
 
-printf '[Rules]\nDoorbellDevices=cxlirq_epc\n' >/tmp/cxlirqd.conf
-cxlirqd -c /tmp/cxlirqd.conf --record $out/trace >$out/cxlirqd.log 2>&1 &
-daemon=$!
-check "cxlirqd answers" wait_for 60 answers
-cxlirqctl events --follow --json >$out/events.json 2>$out/events.err &
-events=$!
-
+step=fixtures
 function_new cxlirq_early early
 function_new cxlirq_twin twin
 function_new cxlirq_twin twin2
@@ -186,6 +185,16 @@ early=cxlirq_early.0 twin=cxlirq_twin.1 twin2=cxlirq_twin.2 test=pci_epf_test.3
 check "functions have their names" ls -d /sys/bus/pci-epf/devices/$early \
 	/sys/bus/pci-epf/devices/$twin /sys/bus/pci-epf/devices/$twin2 \
 	/sys/bus/pci-epf/devices/$test
+# One that was there before the daemon is no news.
+function_bind cxlirq_twin twin
+
+printf '[Rules]\nDoorbellDevices=cxlirq_epc\n' >/tmp/cxlirqd.conf
+cxlirqd -c /tmp/cxlirqd.conf --record $out/trace >$out/cxlirqd.log 2>&1 &
+daemon=$!
+check "cxlirqd answers" wait_for 60 answers
+cxlirqctl events --follow --json >$out/events.json 2>$out/events.err &
+events=$!
+function_unbind twin
 
 mem=$(basename "$(readlink -f /sys/bus/cxl/devices/mem0/..)")
 check "a CPMU" write $cpmu/control "add $mem 6"
@@ -294,6 +303,7 @@ expect doorbell-published-early $early "$(state irq)" 0 "$(state address) $(stat
 	"$(state address) $(state data)" "driver $doer" "BAR 1" "no handler"
 end
 function_unbind early
+order $early allocated published requested freed
 
 begin stale-mapping
 echo 300 >$parameters/linger_ms
@@ -308,6 +318,7 @@ echo 2500 >$parameters/linger_ms
 function_bind cxlirq_twin twin2
 function_unbind twin2
 check "stale: withdrawn" grep -q '^0 1 clear ' $epc/bars
+order $twin2 allocated requested published freed stale stale
 expect doorbell-stale-mapping $twin2 - 0 - - "driver $doer" "BAR 1" "still" "1000000..2500000 us"
 end
 echo 0 >$parameters/linger_ms
@@ -324,6 +335,7 @@ echo '0 4 0x40' >$epc/host_write
 check "pci-epf-test: enabled" wait_for 5 status 0x400
 echo '0 4 0x80' >$epc/host_write
 check "pci-epf-test: disabled" wait_for 5 status 0x1000
+order $test allocated requested published freed stale
 expect doorbell-stale-mapping $test - 0 - - "driver kworker/* * 0" "for another" "1..1000000 us"
 end
 echo 0 >$config/controllers/cxlirq_epc/start
