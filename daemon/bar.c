@@ -82,5 +82,5 @@ void bar_apply(struct model *model, const struct record_bar *r)
 			memcpy(bar->windows, r->submaps, sizeof(bar->windows));
 		}
 	}
-	doorbells_mapped(model, r->epc, &r->header);
+	doorbells_mapped(model, r->epc, r->reason == RECORD_REASON_SNAPSHOT, &r->header);
 }

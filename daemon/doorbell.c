@@ -5,7 +5,8 @@
  * nor msi_desc), and the vectors of plain platform-MSI users that the settings name.
  *
  * What the host was told is the reference: the first message that stood, and from the moment that
- * a BAR maps it the one that stood then.
+ * a BAR maps it the one that stood then. While nobody listens and no BAR maps it, any message is as
+ * good as another.
  */
 #define HASH_NONFATAL_OOM 1
 #include "model-private.h"
@@ -34,7 +35,7 @@ static void doorbell_drop(struct model *model, struct doorbell *doorbell)
 	free(doorbell);
 }
 
-/* One that is gone and maps nothing is kept only as long as there is room. */
+/* One that is gone and maps nothing, or never was, is kept only as long as there is room. */
 static void doorbells_make_room(struct model *model)
 {
 	struct doorbell *doorbell, *next;
@@ -42,7 +43,7 @@ static void doorbells_make_room(struct model *model)
 	if (HASH_COUNT(model->doorbells) < model->limits.entries[TABLE_DOORBELLS])
 		return;
 	HASH_ITER(hh, model->doorbells, doorbell, next) {
-		if (!doorbell->freed || doorbell->bar >= 0)
+		if (!doorbell->refused && (!doorbell->freed || doorbell->bar >= 0))
 			continue;
 		doorbell_drop(model, doorbell);
 		return;
@@ -135,21 +136,47 @@ static void doorbell_take_message(struct doorbell *doorbell, const struct record
 		doorbell->reference = *message;
 }
 
+/* The function's copy, as long as no operation tells what stands */
+static void doorbell_take_copy(struct doorbell *doorbell, const struct record_msg *message)
+{
+	if (msg_is_zero(message) ||
+	    ((doorbell->requested || doorbell->published) && !msg_is_zero(&doorbell->message)))
+		return;
+	doorbell->message = doorbell->reference = *message;
+}
+
+/* Nobody listens, and the host has no way to it: it may be another one next time. */
+static void doorbell_forget_message(struct doorbell *doorbell)
+{
+	if (!doorbell->requested && !doorbell->published && doorbell->type != DOORBELL_EMBEDDED)
+		doorbell->message = doorbell->reference = (struct record_msg){};
+}
+
+/* A file may have times in any order. */
+static uint64_t stale_since(const struct doorbell *doorbell, const struct record_header *header)
+{
+	return header->time_ns > doorbell->freed_ns ? header->time_ns - doorbell->freed_ns : 0;
+}
+
 static void doorbell_stale_end(struct model *model, struct doorbell *doorbell,
 			       const struct record_header *header)
 {
 	if (!doorbell->freed || doorbell->bar < 0)
 		return;
-	doorbell->stale_ns = header->time_ns - doorbell->freed_ns;
+	doorbell->stale_ns = stale_since(doorbell, header);
 	doorbell->stale_over = true;
 	doorbell_tell(model, doorbell, DOORBELL_STALE, header);
 	doorbell->bar = -1;
 }
 
-/* Whether the host reaches it: published at the moment that it begins to. */
-static void doorbell_map(struct model *model, struct doorbell *doorbell,
+/*
+ * Whether the host reaches it: published at the moment that it begins to. @walk: it is only seen
+ * now, so there is no telling what came first.
+ */
+static void doorbell_map(struct model *model, struct doorbell *doorbell, bool walk,
 			 const struct record_header *header)
 {
+	const struct vector *vector = vector_find(model, doorbell->irq);
 	const struct bar *bar = NULL;
 
 	if (doorbell->refused || doorbell->type == DOORBELL_PLATFORM)
@@ -165,7 +192,10 @@ static void doorbell_map(struct model *model, struct doorbell *doorbell,
 	/* a BAR that exposes it anyway is of no use to the host before somebody listens */
 	if (!bar && (doorbell->fixed_bar < 0 || !doorbell->requested)) {
 		doorbell->bar = -1;
-		doorbell->published = doorbell->published && doorbell->fixed_bar >= 0;
+		if (!doorbell->published || doorbell->fixed_bar >= 0)
+			return;
+		doorbell->published = false;
+		doorbell_forget_message(doorbell);
 		return;
 	}
 	doorbell->bar = bar ? (int32_t)bar->key.bar : doorbell->fixed_bar;
@@ -174,17 +204,19 @@ static void doorbell_map(struct model *model, struct doorbell *doorbell,
 	doorbell->published = true;
 	doorbell->published_ns = header->time_ns;
 	doorbell->reference = doorbell->message;
-	doorbell->early = !doorbell->requested;
+	/* an embedded one may share its interrupt: then somebody listens, whoever it is */
+	doorbell->early = !walk && !doorbell->requested && !(vector && vector->actions);
 	doorbell->violated |= doorbell->early;
-	if (doorbell->told)
+	if (doorbell->told && !walk)
 		doorbell_tell(model, doorbell, DOORBELL_PUBLISHED, header);
 }
 
-void doorbells_mapped(struct model *model, uint64_t epc, const struct record_header *header)
+void doorbells_mapped(struct model *model, uint64_t epc, bool walk,
+		      const struct record_header *header)
 {
 	for (struct doorbell *d = model->doorbells; d; d = d->hh.next)
 		if (d->epc == epc)
-			doorbell_map(model, d, header);
+			doorbell_map(model, d, walk, header);
 }
 
 static void doorbell_fill(struct doorbell *doorbell, const struct record_doorbell *r)
@@ -199,8 +231,13 @@ static void doorbell_fill(struct doorbell *doorbell, const struct record_doorbel
 
 static void doorbell_refused(struct model *model, const struct record_doorbell *r)
 {
-	struct doorbell *doorbell = doorbell_find(model, r->epf, ~0U, false);
+	struct doorbell *doorbell = doorbell_find(model, r->epf, ~0U, false), *other, *next;
 
+	/* it got as far as to write some messages */
+	HASH_ITER(hh, model->doorbells, other, next) {
+		if (other->key.owner == r->epf && !other->told && other->type != DOORBELL_PLATFORM)
+			doorbell_drop(model, other);
+	}
 	if (!doorbell)
 		doorbell = doorbell_add(model, r->epf, ~0U, false);
 	if (!doorbell)
@@ -238,62 +275,11 @@ static struct doorbell *doorbell_renew(struct model *model, const struct record_
 	return doorbell ?: doorbell_add(model, r->epf, r->index, false);
 }
 
-static void doorbell_there(struct model *model, const struct record_doorbell *r)
-{
-	bool snapshot = r->reason == RECORD_REASON_SNAPSHOT;
-	struct doorbell *doorbell = doorbell_renew(model, r);
-	const struct vector *vector;
-
-	if (!doorbell)
-		return;
-	doorbell_fill(doorbell, r);
-	doorbell->irq = r->irq;
-	doorbell->type = r->type == RECORD_DOORBELL_EMBEDDED ? DOORBELL_EMBEDDED : DOORBELL_MSI;
-	doorbell->fixed_bar = doorbell->type == DOORBELL_EMBEDDED ? r->bar : -1;
-	doorbell->walk = model->walk;
-	platform_drop(model, r->irq);
-	doorbell_take_message(doorbell, &r->message);
-	doorbell_parent(model, doorbell);
-	vector = vector_find(model, r->irq);
-	if (!doorbell->told) {
-		/* one that was there first is not news */
-		doorbell->requested = snapshot && vector && vector->actions;
-		if (!snapshot)
-			doorbell_tell(model, doorbell, DOORBELL_ALLOCATED, &r->header);
-	}
-	doorbell->told = true;
-	doorbell_map(model, doorbell, &r->header);
-}
-
-static void doorbell_written(struct model *model, const struct record_doorbell *r)
-{
-	struct doorbell *doorbell = doorbell_renew(model, r);
-
-	if (!doorbell)
-		return;
-	doorbell_fill(doorbell, r);
-	doorbell->irq = r->irq;
-	doorbell->walk = model->walk;
-	platform_drop(model, r->irq);
-	doorbell_parent(model, doorbell);
-	if (msg_is_zero(&r->message))
-		return;
-	doorbell->copy_state = r->copy;
-	if (r->copy == RECORD_COPY_TAKEN) {
-		/* before there is a handler nothing else tells of it */
-		if (!doorbell->requested)
-			doorbell_take_message(doorbell, &r->message);
-		return;
-	}
-	doorbell->copy = r->message;
-	doorbell->violated = true;
-	doorbell_tell(model, doorbell, DOORBELL_DROPPED, &r->header);
-}
-
 static void doorbell_end(struct model *model, struct doorbell *doorbell,
 			 const struct record_header *header)
 {
 	doorbell->freed = true;
+	doorbell->walk = model->walk;
 	doorbell->requested = doorbell->published = false;
 	doorbell->freed_ns = header->time_ns;
 	doorbell->freed_by = doorbell_cause(header);
@@ -303,6 +289,89 @@ static void doorbell_end(struct model *model, struct doorbell *doorbell,
 		model_want_tick(model, header->time_ns + TICK_NS);
 	else
 		doorbell->bar = -1;
+}
+
+/* A walk sees it: what it shows that no record told is told when the walk ends. */
+static void doorbell_seen(struct model *model, struct doorbell *doorbell,
+			  const struct record_doorbell *r)
+{
+	const struct vector *vector = vector_find(model, r->irq);
+
+	if (!doorbell->told) {
+		/* one that was there first is not news */
+		doorbell->walked = true;
+		doorbell->requested = vector && vector->actions;
+	}
+	doorbell->told = true;
+	doorbell->seen = r->message;
+	doorbell_map(model, doorbell, true, &r->header);
+}
+
+static void doorbell_created(struct model *model, struct doorbell *doorbell,
+			     const struct record_doorbell *r)
+{
+	/* a walk may see it before the record of its allocation comes */
+	if (!doorbell->told || doorbell->walked)
+		doorbell_tell(model, doorbell, DOORBELL_ALLOCATED, &r->header);
+	doorbell->walked = false;
+	doorbell->told = true;
+	doorbell_map(model, doorbell, false, &r->header);
+}
+
+static void doorbell_there(struct model *model, const struct record_doorbell *r)
+{
+	bool snapshot = r->reason == RECORD_REASON_SNAPSHOT;
+	struct doorbell *doorbell = doorbell_find(model, r->epf, r->index, false);
+
+	/* the walk saw it before it was freed */
+	if (snapshot && doorbell && doorbell->freed && doorbell->walk == model->walk)
+		return;
+	/* its release was missed, and when that was is not known */
+	if (!snapshot && doorbell && doorbell->told && !doorbell->walked && !doorbell->freed) {
+		doorbell->bar = -1;
+		doorbell_end(model, doorbell, &r->header);
+	}
+	doorbell = doorbell_renew(model, r);
+	if (!doorbell)
+		return;
+	doorbell_fill(doorbell, r);
+	doorbell->irq = r->irq;
+	doorbell->type = r->type == RECORD_DOORBELL_EMBEDDED ? DOORBELL_EMBEDDED : DOORBELL_MSI;
+	doorbell->fixed_bar = doorbell->type == DOORBELL_EMBEDDED ? r->bar : -1;
+	doorbell->walk = model->walk;
+	platform_drop(model, r->irq);
+	doorbell_take_copy(doorbell, &r->message);
+	doorbell_parent(model, doorbell);
+	if (snapshot)
+		doorbell_seen(model, doorbell, r);
+	else
+		doorbell_created(model, doorbell, r);
+}
+
+static void doorbell_written(struct model *model, const struct record_doorbell *r)
+{
+	struct doorbell *doorbell;
+
+	/* nobody was promised zeros */
+	if (msg_is_zero(&r->message))
+		return;
+	doorbell = doorbell_renew(model, r);
+	if (!doorbell)
+		return;
+	doorbell_fill(doorbell, r);
+	doorbell->irq = r->irq;
+	doorbell->walk = model->walk;
+	doorbell->seen = (struct record_msg){};
+	platform_drop(model, r->irq);
+	doorbell_parent(model, doorbell);
+	doorbell->copy_state = r->copy;
+	if (r->copy == RECORD_COPY_TAKEN) {
+		doorbell_take_copy(doorbell, &r->message);
+		return;
+	}
+	doorbell->copy = r->message;
+	doorbell->violated = true;
+	doorbell_tell(model, doorbell, DOORBELL_DROPPED, &r->header);
 }
 
 void doorbell_apply(struct model *model, const struct record_doorbell *r)
@@ -352,10 +421,12 @@ void doorbell_vector(struct model *model, const struct vector *vector,
 	struct doorbell *doorbell;
 
 	if (!model->n_patterns || !vector->key || !vector->msi_type ||
-	    !is_doorbell_device(model, vector->provider.name) ||
-	    model_doorbell(model, vector->irq) ||
-	    doorbell_find(model, vector->key, vector->msi_index, true))
+	    !is_doorbell_device(model, vector->provider.name) || model_doorbell(model, vector->irq))
 		return;
+	/* one that is gone: the kernel uses its descriptor again */
+	doorbell = doorbell_find(model, vector->key, vector->msi_index, true);
+	if (doorbell)
+		doorbell_drop(model, doorbell);
 	doorbell = doorbell_add(model, vector->key, vector->msi_index, true);
 	if (!doorbell)
 		return;
@@ -366,6 +437,8 @@ void doorbell_vector(struct model *model, const struct vector *vector,
 	memcpy(doorbell->epf_name, vector->provider.name, sizeof(doorbell->epf_name));
 	memcpy(doorbell->driver, vector->provider.driver, sizeof(doorbell->driver));
 	memcpy(doorbell->provider, vector->provider.name, sizeof(doorbell->provider));
+	if (vector->settled_known)
+		doorbell_take_message(doorbell, &vector->settled);
 	doorbell_parent(model, doorbell);
 	doorbell_tell(model, doorbell, DOORBELL_ALLOCATED, header);
 }
@@ -392,47 +465,49 @@ void doorbell_handlers(struct model *model, const struct vector *vector,
 			continue;
 		doorbell->requested = requested;
 		if (!requested) {
-			/* nobody was told the message yet: it may be another one next time */
-			if (!doorbell->published && doorbell->type != DOORBELL_EMBEDDED)
-				doorbell->message = doorbell->reference = (struct record_msg){};
+			doorbell_forget_message(doorbell);
 			continue;
 		}
 		doorbell_parent(model, doorbell);
 		doorbell_tell(model, doorbell, DOORBELL_REQUESTED, header);
-		doorbell_map(model, doorbell, header);
+		doorbell_map(model, doorbell, false, header);
 	}
+}
+
+/* @message stands now. @cause: NULL when nobody knows. */
+static void doorbell_stands(struct model *model, struct doorbell *doorbell,
+			    const struct record_msg *message, const struct cause *cause,
+			    const struct record_header *header)
+{
+	struct change change = { .type = CHANGE_DOORBELL,
+				 .doorbell = doorbell,
+				 .doorbell_event = DOORBELL_CHANGED,
+				 .vector = vector_find(model, doorbell->irq),
+				 .old_message = doorbell->message,
+				 .new_message = *message,
+				 .cause = cause,
+				 .reconciled = !cause };
+
+	doorbell->seen = (struct record_msg){};
+	doorbell_take_message(doorbell, message);
+	doorbell->violated |= !msg_equal(&doorbell->message, &doorbell->reference);
+	doorbell_parent(model, doorbell);
+	if (!msg_is_zero(&change.old_message) &&
+	    !msg_equal(&change.old_message, &doorbell->message)) {
+		doorbell->message_changes++;
+		model_change(model, &change, header);
+	}
+	doorbell_map(model, doorbell, false, header);
 }
 
 void doorbell_settled(struct model *model, const struct vector *vector, const struct cause *cause,
 		      const struct record_header *header)
 {
-	struct change change = { .type = CHANGE_DOORBELL,
-				 .vector = vector,
-				 .doorbell_event = DOORBELL_CHANGED,
-				 .new_message = vector->settled,
-				 .cause = cause,
-				 .reconciled = !cause };
 	struct doorbell *doorbell;
 
-	for_each_doorbell_of(doorbell, model, vector->irq)
-	{
-		if (doorbell->type == DOORBELL_EMBEDDED)
-			continue;
-		change.old_message = doorbell->message;
-		doorbell_take_message(doorbell, &vector->settled);
-		doorbell->violated |= !msg_equal(&doorbell->message, &doorbell->reference);
-		doorbell_parent(model, doorbell);
-		if (!msg_is_zero(&change.old_message) &&
-		    !msg_equal(&change.old_message, &doorbell->message)) {
-			doorbell->message_changes++;
-			change.doorbell = doorbell;
-			model_change(model, &change, header);
-		}
-		doorbell_map(model, doorbell, header);
-	}
+	for_each_doorbell_of(doorbell, model, vector->irq) if (doorbell->type != DOORBELL_EMBEDDED)
+		doorbell_stands(model, doorbell, &vector->settled, cause, header);
 }
-
-/* ---- time, and walks ----------------------------------------------------------------------- */
 
 void doorbells_tick(struct model *model, const struct record_header *header)
 {
@@ -443,19 +518,43 @@ void doorbells_tick(struct model *model, const struct record_header *header)
 			model_want_tick(model, d->freed_ns + TICK_NS);
 			continue;
 		}
-		d->stale_ns = header->time_ns - d->freed_ns;
+		d->stale_ns = stale_since(d, header);
 		d->stale_told = true;
 		doorbell_tell(model, d, DOORBELL_STALE, header);
 	}
 }
 
-/* Their function went without telling: a record was lost. */
+/* A copy that no record told: one was lost. Where the copy is not the message it tells nothing. */
+static void doorbell_walked(struct model *model, struct doorbell *doorbell,
+			    const struct record_header *header)
+{
+	struct vector *vector = vector_find(model, doorbell->irq);
+	struct record_msg seen = doorbell->seen;
+
+	doorbell->seen = (struct record_msg){};
+	if (msg_is_zero(&seen) || doorbell->type == DOORBELL_EMBEDDED || doorbell->copy_state ||
+	    (vector && vector->unsettled) || msg_equal(&seen, &doorbell->message))
+		return;
+	if (!vector || !vector->actions)
+		return doorbell_stands(model, doorbell, &seen, NULL, header);
+	vector->message = seen;
+	vector->message_known = true;
+	vector_settle(model, vector, header, NULL);
+}
+
 void doorbells_walk_end(struct model *model, const struct record_snapshot *r)
 {
-	for (struct doorbell *d = model->doorbells; d; d = d->hh.next)
-		if (r->complete && d->type != DOORBELL_PLATFORM && !d->freed && !d->refused &&
-		    d->walk != model->walk)
+	for (struct doorbell *d = model->doorbells; d; d = d->hh.next) {
+		if (d->type == DOORBELL_PLATFORM || d->freed || d->refused)
+			continue;
+		if (d->walk == model->walk) {
+			doorbell_walked(model, d, &r->header);
+		} else if (r->complete) {
+			/* its function went without telling, and when is not known */
+			d->bar = -1;
 			doorbell_end(model, d, &r->header);
+		}
+	}
 }
 
 void doorbell_apply_pattern(struct model *model, const struct record_pattern *r)
@@ -465,120 +564,4 @@ void doorbell_apply_pattern(struct model *model, const struct record_pattern *r)
 			return;
 	if (model->n_patterns < MODEL_PATTERNS_MAX)
 		memcpy(model->patterns[model->n_patterns++], r->pattern, sizeof(r->pattern));
-}
-
-/* ---- answers ------------------------------------------------------------------------------- */
-
-const char *doorbell_copy_name(uint32_t copy)
-{
-	static const char *const names[] = {
-		[RECORD_COPY_TAKEN] = "taken",
-		[RECORD_COPY_NONE] = "no-table",
-		[RECORD_COPY_INDEX] = "index-out-of-range",
-		[RECORD_COPY_OTHER] = "other-function-first",
-		[RECORD_COPY_DIFFERS] = "differs",
-	};
-
-	return names[copy];
-}
-
-const char *doorbell_state(const struct doorbell *d)
-{
-	return d->refused   ? "refused" :
-	       d->freed	    ? "freed" :
-	       d->published ? "published" :
-	       d->requested ? "requested" :
-			      "allocated";
-}
-
-const char *doorbell_type_name(const struct doorbell *d)
-{
-	static const char *const names[] = {
-		[DOORBELL_MSI] = "msi",
-		[DOORBELL_EMBEDDED] = "embedded",
-		[DOORBELL_PLATFORM] = "platform",
-	};
-
-	return names[d->type];
-}
-
-/* An embedded one is a register: nothing rewrites it. */
-static const char *doorbell_verdict(const struct model *model, const struct doorbell *d)
-{
-	const struct domain *parent = domain_find(model, d->parent);
-	enum immutability immutability =
-		parent ? domain_immutability(model, parent) : IMMUTABILITY_UNKNOWN;
-
-	if (d->violated)
-		return "violated";
-	if (d->type == DOORBELL_EMBEDDED || d->freed || d->refused ||
-	    immutability == IMMUTABILITY_DECLARED || immutability == IMMUTABILITY_OBSERVED)
-		return "safe";
-	return "at-risk";
-}
-
-static json_t *doorbell_to_json(const struct model *model, const struct doorbell *d)
-{
-	const struct domain *parent = domain_find(model, d->parent);
-	bool mapped = d->published || (d->freed && d->bar >= 0);
-
-	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}",
-		"epc", text_to_json(d->epc_name), "epf", text_to_json(d->epf_name), "index",
-		d->refused ? json_null() : json_integer(d->key.index), "irq",
-		d->refused || d->freed ? json_null() : json_integer(d->irq), "message",
-		message_to_json(&d->message, !d->freed), "published_message",
-		message_to_json(&d->reference, mapped), "type", doorbell_type_name(d),
-		"parent_domain", parent ? json_integer(parent->id) : json_null(), "immutability",
-		immutability_name(parent ? domain_immutability(model, parent) :
-					   IMMUTABILITY_UNKNOWN),
-		"state", doorbell_state(d), "message_changes",
-		json_integer(json_count(d->message_changes)), "verdict", doorbell_verdict(model, d),
-		"device", text_to_json(d->provider), "driver", text_to_json(d->driver), "bar",
-		d->bar >= 0 ? json_integer(d->bar) : json_null(), "errno",
-		d->refused ? json_integer(d->error) : json_null());
-}
-
-void doorbell_event_to_json(const struct model *model, const struct doorbell *d,
-			    enum doorbell_event event, json_t *object)
-{
-	static const char *const events[] = {
-		[DOORBELL_ALLOCATED] = "allocated", [DOORBELL_REFUSED] = "refused",
-		[DOORBELL_REQUESTED] = "requested", [DOORBELL_PUBLISHED] = "published",
-		[DOORBELL_CHANGED] = "changed",	    [DOORBELL_DROPPED] = "dropped",
-		[DOORBELL_FREED] = "freed",	    [DOORBELL_STALE] = "stale",
-	};
-	json_t *fields = doorbell_to_json(model, d);
-
-	json_object_set_new(fields, "state", json_string(events[event]));
-	if (event == DOORBELL_STALE)
-		json_object_set_new(fields, "stale_us",
-				    json_integer(json_count(d->stale_ns / 1000)));
-	if (event == DOORBELL_DROPPED)
-		json_object_set_new(fields, "reason",
-				    json_string(doorbell_copy_name(d->copy_state)));
-	/* an event has a type of its own */
-	json_object_set(fields, "doorbell_type", json_object_get(fields, "type"));
-	json_object_del(fields, "type");
-	json_object_update(object, fields);
-	json_decref(fields);
-}
-
-static int by_name(const struct doorbell *a, const struct doorbell *b)
-{
-	int order = strcmp(a->epc_name, b->epc_name);
-
-	order = order ?: strcmp(a->epf_name, b->epf_name);
-	return order ?: (a->key.index > b->key.index) - (a->key.index < b->key.index);
-}
-
-json_t *model_doorbells_to_json(const struct model *model)
-{
-	struct model *m = (struct model *)model;
-	json_t *array = json_array();
-
-	HASH_SORT(m->doorbells, by_name);
-	for (const struct doorbell *d = model->doorbells; d; d = d->hh.next)
-		json_array_append_new(array, doorbell_to_json(model, d));
-	return array;
 }

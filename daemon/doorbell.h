@@ -47,9 +47,11 @@ struct doorbell {
 
 	bool requested, published, freed, refused;
 	bool told; /* clients know of it, or it was there first */
+	bool walked; /* known from a walk, no record told of its allocation */
 	struct record_msg message; /* now */
 	struct record_msg reference; /* as it was set up, and then published */
 	struct record_msg copy; /* a message that was not taken */
+	struct record_msg seen; /* the function's copy, as this walk found it */
 	uint32_t copy_state; /* enum record_doorbell_copy */
 	uint64_t parent; /* key of the MSI parent domain, while it lives */
 	int32_t bar; /* that maps it, -1 = none */
@@ -59,7 +61,7 @@ struct doorbell {
 	struct cause freed_by;
 	bool early, violated;
 	uint64_t message_changes;
-	uint64_t walk;
+	uint64_t walk; /* that it was seen in, or freed in */
 	UT_hash_handle hh;
 };
 

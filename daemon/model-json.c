@@ -210,9 +210,10 @@ json_t *model_refused_to_json(const struct model *model)
 
 json_t *model_to_json(const struct model *model)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", 1, "support",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", 1, "support",
 			 model_support_to_json(model), "domains", model_domains_to_json(model),
 			 "vectors", model_vectors_to_json(model, NULL, NULL), "devices",
-			 device_ledger(model), "lost", model_lost_to_json(model), "corrections",
-			 model_corrections_to_json(model), "refused", model_refused_to_json(model));
+			 device_ledger(model), "doorbells", model_doorbells_to_json(model), "lost",
+			 model_lost_to_json(model), "corrections", model_corrections_to_json(model),
+			 "refused", model_refused_to_json(model));
 }

@@ -5,9 +5,22 @@
 
 #include <stdlib.h>
 
+/* It counts elsewhere than before: does its interrupt go there? */
+static void pmu_want_check(struct model *model, const struct pmu *pmu,
+			   const struct record_header *header)
+{
+	struct vector *vector;
+
+	for (vector = model->vectors; vector; vector = vector->hh.next)
+		for (const struct action *a = vector->actions; a; a = a->next)
+			if (!strcmp(a->device.name, pmu->device))
+				vector_want_check(model, vector, header);
+}
+
 void pmu_apply(struct model *model, const struct record_pmu *r)
 {
 	struct pmu *pmu;
+	bool moved;
 
 	if (!r->name[0])
 		return;
@@ -33,8 +46,11 @@ void pmu_apply(struct model *model, const struct record_pmu *r)
 			return;
 		}
 	}
+	moved = strcmp(pmu->device, r->device) || strcmp(pmu->cpumask, r->cpumask);
 	memcpy(pmu->device, r->device, sizeof(pmu->device));
 	memcpy(pmu->cpumask, r->cpumask, sizeof(pmu->cpumask));
+	if (moved)
+		pmu_want_check(model, pmu, &r->header);
 }
 
 void pmus_free(struct model *model)

@@ -198,8 +198,9 @@ const struct bar *bar_mapping(const struct model *model, uint64_t epc, uint32_t 
 void doorbell_apply(struct model *model, const struct record_doorbell *r);
 void doorbell_apply_pattern(struct model *model, const struct record_pattern *r);
 void doorbells_free(struct model *model);
-/* A BAR of the controller was set or cleared. */
-void doorbells_mapped(struct model *model, uint64_t epc, const struct record_header *header);
+/* A BAR of the controller was set or cleared, or @walk: was seen. */
+void doorbells_mapped(struct model *model, uint64_t epc, bool walk,
+		      const struct record_header *header);
 void doorbells_tick(struct model *model, const struct record_header *header);
 void doorbells_walk_end(struct model *model, const struct record_snapshot *r);
 /* What becomes of an interrupt, told to its doorbells: there, gone, handlers, a message stands */

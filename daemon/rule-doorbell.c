@@ -18,10 +18,8 @@ static void doorbell_at(struct finding *finding, const struct model *model,
 	const struct doorbell *d = change->doorbell;
 	const struct domain *parent = model_domain(model, d->parent);
 
-	/* an embedded one has no vector of its own: its function is the place */
-	memcpy(finding->device, d->provider, sizeof(finding->device));
-	if (!d->provider[0] || d->type == DOORBELL_EMBEDDED)
-		memcpy(finding->device, d->epf_name, sizeof(finding->device));
+	/* the function whose doorbell it is; one known by a pattern has its provider's name */
+	memcpy(finding->device, d->epf_name, sizeof(finding->device));
 	finding->has_irq = true;
 	finding->irq = d->irq;
 	finding->has_index = true;

@@ -66,34 +66,51 @@ static bool messages_equal(const struct record_msg *a, const struct record_msg *
 	return !memcmp(a, b, sizeof(*a));
 }
 
+static bool collide(const struct vector *a, const struct vector *b)
+{
+	return messages_equal(&a->settled, &b->settled) && carries_message(b) && !same_owner(a, b);
+}
+
+/*
+ * Another vector with the same message, the lowest of them. A check comes for vector after vector,
+ * in their order: the list is sorted then, and sorting it for each would take its time.
+ */
+static const struct vector *collision(const struct vector *vector)
+{
+	const struct vector *other, *lowest = NULL;
+
+	for (other = vector->hh.prev; other; other = other->hh.prev)
+		if (collide(vector, other))
+			lowest = other;
+	for (other = vector->hh.next; other && !lowest; other = other->hh.next)
+		if (collide(vector, other))
+			lowest = other;
+	return lowest;
+}
+
 bool rule_message_collision(const struct model *model, const struct change *change,
 			    struct finding *ret)
 {
 	const struct vector *vector = change->vector, *other;
 
-	if (!carries_message(vector))
+	other = carries_message(vector) ? collision(vector) : NULL;
+	if (!other)
 		return false;
-	for (other = model_vectors(model); other; other = other->hh.next) {
-		if (other == vector || !carries_message(other) ||
-		    !messages_equal(&other->settled, &vector->settled) || same_owner(vector, other))
-			continue;
-		/* one finding for the two of them: at the one with the lower number */
-		if (other->irq < vector->irq) {
-			const struct vector *swap = other;
+	/* one finding for the two of them: at the one with the lower number */
+	if (other->irq < vector->irq) {
+		const struct vector *swap = other;
 
-			other = vector;
-			vector = swap;
-		}
-		finding_at(ret, model, vector);
-		ret->standing = true;
-		ret->has_messages = true;
-		ret->old_message = ret->new_message = vector->settled;
-		finding_say(ret,
-			    "Interrupt %u of %s and interrupt %u of %s both carry " MSG
-			    ", and the interrupt controller goes by that alone.",
-			    vector->irq, vector->provider.name, other->irq, other->provider.name,
-			    MSG_ARGS(&vector->settled));
-		return true;
+		other = vector;
+		vector = swap;
 	}
-	return false;
+	finding_at(ret, model, vector);
+	ret->standing = true;
+	ret->has_messages = true;
+	ret->old_message = ret->new_message = vector->settled;
+	finding_say(ret,
+		    "Interrupt %u of %s and interrupt %u of %s both carry " MSG
+		    ", and the interrupt controller goes by that alone.",
+		    vector->irq, vector->provider.name, other->irq, other->provider.name,
+		    MSG_ARGS(&vector->settled));
+	return true;
 }

@@ -34,12 +34,15 @@ bool rule_vector_orphaned(const struct model *model, const struct change *change
 	if (v->actions || !v->left_ns || !v->msi_type ||
 	    change->time_ns < v->left_ns + VECTOR_ORPHANED_NS || !is_bound(model, &v->provider))
 		return false;
+	/* one that is still bound is not gone: a network interface that goes down, say */
+	if (!v->left.name[0] || is_bound(model, &v->left))
+		return false;
 	finding_at(ret, model, v);
 	ret->standing = true;
 	finding_say(ret,
 		    "%s gave up its handler on interrupt %u %llu s ago; the vector is still "
 		    "allocated, and %s, which provides it, is bound.",
-		    v->left.name[0] ? v->left.name : "Its last owner", v->irq,
+		    v->left.name, v->irq,
 		    (unsigned long long)((change->time_ns - v->left_ns) / 1000000000),
 		    v->provider.name);
 	return true;

@@ -116,8 +116,10 @@ int topology_read_pmus(struct topology *t, bool all, uint64_t now_ns)
 	_cleanup_(sysfs_listing_done) struct sysfs_listing listing = {};
 	int r = sysfs_list(t->root_fd, PMUS, &listing);
 
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	/* without perf there are none */
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = 0;
 	for (size_t i = 0; i < t->n_pmus; i++) {
 		t->pmus[i].seen = false;
 		if (all)

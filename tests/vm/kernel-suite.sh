@@ -32,12 +32,19 @@ failed=0
 
 "$here/run.sh" "$kernel" "$here/scenarios/selftest.sh" || failed=1
 
+# scenario NAME [HOST_OPTION]...
+scenario() {
+	local name=$1
+	shift
+	"$here/run.sh" "$kernel" "$here/scenarios/$name.sh" -p "$programs/cxlirqd" \
+		-p "$programs/cxlirqctl" -- "$@" || failed=1
+}
+
 # witness DIRECTORY [HOST_OPTION]...
 witness() {
 	local to=$1
 	shift
-	"$here/run.sh" "$kernel" "$here/scenarios/witness.sh" -p "$programs/cxlirqd" \
-		-p "$programs/cxlirqctl" -- --results "$to" "$@" || failed=1
+	scenario witness --results "$to" "$@"
 	python3 "$here/witness.py" "$to" || failed=1
 	"$here/../replay/compare.sh" "$to" || failed=1
 }
@@ -70,17 +77,12 @@ if [ "$kernel" = bench ]; then
 	fi
 	# behind an IOMMU that remaps interrupts there are messages that never change, and multi-MSI
 	witness "$work/remapped" --machine cxl-intel-iommu
-	"$here/run.sh" "$kernel" "$here/scenarios/threaded.sh" -p "$build/cxlirqd" \
-		-p "$build/cxlirqctl" || failed=1
-	for scenario in fixtures soak; do
-		"$here/run.sh" "$kernel" "$here/scenarios/$scenario.sh" -p "$build/cxlirqd" \
-			-p "$build/cxlirqctl" || failed=1
+	for name in threaded fixtures doorbells store soak; do
+		scenario "$name"
 	done
-	"$here/run.sh" "$kernel" "$here/scenarios/rules.sh" -p "$build/cxlirqd" \
-		-p "$build/cxlirqctl" -- --results "$work/rules" || failed=1
+	scenario rules --results "$work/rules"
 	python3 "$here/rules.py" "$work/rules" || failed=1
-	"$here/run.sh" "$kernel" "$here/scenarios/causes.sh" -p "$build/cxlirqd" \
-		-p "$build/cxlirqctl" -- --results "$work/causes" || failed=1
+	scenario causes --results "$work/causes"
 	python3 "$here/causes.py" "$work/causes/evidence" || failed=1
 	if "$here/demo.sh" >"$work/demo" 2>&1 && grep -q 'message-change.*affinity-write by' "$work/demo"; then
 		echo "ok demo"
@@ -97,8 +99,9 @@ elif [ "$kernel" = arm64 ]; then
 		echo "not ok no message changed: one did, or there are no events"
 		failed=1
 	fi
+	scenario doorbells
+	scenario dropped
 else
-	"$here/run.sh" "$kernel" "$here/scenarios/refused.sh" -p "$build/cxlirqd" \
-		-p "$build/cxlirqctl" || failed=1
+	scenario refused
 fi
 exit "$failed"

@@ -16,9 +16,12 @@
  *              doorbells (without CONFIG_OF no parent is found); cxlirq_msi's
  *              command "adopt cxlirq_epc" gives the device one.
  *   drop       Y, with raw: messages are not copied into the function, which then
- *              publishes address 0.  pci_epf_write_msi_msg() does so when another
- *              function comes first on the controller; pci_epf_alloc_doorbell()
- *              refuses such a function, so that it cannot be had from the kernel.
+ *              publishes address 0.
+ *   behind     Y: is the first function of its controller only while it allocates,
+ *              and the last one when its messages come: pci_epf_write_msi_msg() then
+ *              gives them to another function, if there is one.  The kernel's own
+ *              silent drop: pci_epf_alloc_doorbell() refuses all but the first
+ *              function, and nothing keeps it the first.
  *
  * With MSI doorbells, the early one publishes address 0: a message is written
  * when its interrupt is requested, not when it is allocated.
@@ -43,6 +46,9 @@ static bool raw;
 module_param(raw, bool, 0644);
 static bool drop;
 module_param(drop, bool, 0644);
+
+static bool behind;
+module_param(behind, bool, 0644);
 
 static struct pci_epf *raw_epf; /* there is one MSI domain to a controller */
 
@@ -165,10 +171,23 @@ static void withdraw(struct pci_epf *epf)
 	pci_epc_clear_bar(epf->epc, epf->func_no, epf->vfunc_no, &epf->bar[BAR_1]);
 }
 
+static int alloc_behind(struct pci_epf *epf, u16 n)
+{
+	struct pci_epc *epc = epf->epc;
+	int ret;
+
+	scoped_guard(mutex, &epc->list_lock) list_move(&epf->list, &epc->pci_epf);
+	ret = pci_epf_alloc_doorbell(epf, n);
+	scoped_guard(mutex, &epc->list_lock) list_move_tail(&epf->list, &epc->pci_epf);
+	return ret;
+}
+
 static int cxlirq_bind(struct pci_epf *epf)
 {
 	bool early = !strcmp(epf->name, "cxlirq_early");
-	int ret = raw ? alloc_raw(epf, count) : pci_epf_alloc_doorbell(epf, count);
+	int ret = raw	 ? alloc_raw(epf, count) :
+		  behind ? alloc_behind(epf, count) :
+			   pci_epf_alloc_doorbell(epf, count);
 
 	if (ret)
 		return ret;
