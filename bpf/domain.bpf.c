@@ -73,6 +73,8 @@ int domain_of_device(u64 *ctx)
 	READ(domain, data + bpf_core_field_offset(struct msi_device_data, __domains) +
 			     domid * bpf_core_type_size(struct msi_dev_domain) +
 			     bpf_core_field_offset(struct msi_dev_domain, domain));
+	/* what its parent declares is what matters for it, and may have changed since it was made */
+	domain_emit(addr(BPF_CORE_READ(domain, parent)), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
 	domain_emit(addr(domain), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
 	return 0;
 }

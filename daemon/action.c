@@ -132,8 +132,10 @@ static void actions_changed(struct model *model, struct vector *vector,
 			    const struct record_dev *device, const struct record_header *header)
 {
 	vector->left_ns = vector->actions ? 0 : header->time_ns;
-	if (!vector->actions)
+	if (!vector->actions) {
 		vector->left = *device;
+		vector->left_by = cause_driver(header);
+	}
 	vector_want_check(model, vector, header);
 	doorbell_handlers(model, vector, header);
 }

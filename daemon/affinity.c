@@ -176,8 +176,10 @@ void affinity_apply(struct model *model, struct vector *vector, const struct rec
 		change.cause = ret_cause;
 		change.old_mask = old + before * (size_t)vector->mask_words;
 		change.old_effective = old + RECORD_MASK_EFFECTIVE * (size_t)vector->mask_words;
-		if (!pending && !dropped)
+		if (!pending && !dropped) {
 			count_affinity_change(model, vector);
+			vector->moved_by = *ret_cause;
+		}
 		model_change(model, &change, &r->header);
 	}
 	free(old);

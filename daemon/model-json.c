@@ -92,8 +92,8 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 	bool has_domain = v->n_levels && (v->levels[0].domain || v->key == 0);
 
 	return json_pack(
-		"{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:b, "
-		"s:o}",
+		"{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I, "
+		"s:b, s:o}",
 		"irq", (json_int_t)v->irq, "provider", text_to_json(v->provider.name), "domain",
 		domain ? json_integer(domain->id) : json_null(), "chip",
 		text_to_json(v->levels[0].chip), "index",
@@ -109,8 +109,9 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 		"managed", v->masks ? json_boolean(v->state & VECTOR_STATE_MANAGED) : json_null(),
 		"state", v->actions ? "requested" : "allocated", "origin", origins[v->origin],
 		"interrupts", json_count(v->interrupts), "message_changes",
-		(json_int_t)v->message_changes, "sysfs", model_sysfs_vector(model, v->irq) != NULL,
-		"owners", owners_to_json(model, v));
+		(json_int_t)v->message_changes, "message_rewrites", (json_int_t)v->message_rewrites,
+		"sysfs", model_sysfs_vector(model, v->irq) != NULL, "owners",
+		owners_to_json(model, v));
 }
 
 static bool vector_is_of(const struct vector *vector, const char *device)

@@ -115,6 +115,8 @@ void model_change(struct model *model, struct change *change, const struct recor
 void model_correct(struct model *model, enum correction kind, const struct domain *domain,
 		   const struct vector *vector, const struct record_header *header);
 void cause_from_header(struct cause *cause, const struct record_header *header);
+/* The same of what drivers alone can do; not valid where no call told of it, but a walk. */
+struct cause cause_driver(const struct record_header *header);
 
 /* At most as many as @counted may have entries; what is refused is counted there. */
 void tombstone_add(struct model *model, struct tombstone **table, enum table counted, uint64_t key);

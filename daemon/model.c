@@ -118,6 +118,17 @@ void cause_from_header(struct cause *cause, const struct record_header *header)
 	memcpy(cause->comm, header->comm, sizeof(cause->comm));
 }
 
+struct cause cause_driver(const struct record_header *header)
+{
+	struct cause cause;
+
+	cause_from_header(&cause, header);
+	if (cause.kind == RECORD_CAUSE_NONE)
+		cause.kind = RECORD_CAUSE_DRIVER;
+	cause.valid = header->type != RECORD_SNAPSHOT && header->type != RECORD_TICK;
+	return cause;
+}
+
 void tombstone_add(struct model *model, struct tombstone **table, enum table counted, uint64_t key)
 {
 	struct tombstone *stone;

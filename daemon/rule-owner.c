@@ -39,6 +39,7 @@ bool rule_vector_orphaned(const struct model *model, const struct change *change
 		return false;
 	finding_at(ret, model, v);
 	ret->standing = true;
+	ret->cause = v->left_by;
 	finding_say(ret,
 		    "%s gave up its handler on interrupt %u %llu s ago; the vector is still "
 		    "allocated, and %s, which provides it, is bound.",
@@ -54,7 +55,8 @@ bool rule_vector_outlives_provider(const struct model *model, const struct chang
 	const struct vector *v = change->vector;
 	const struct action *action;
 
-	if (!v->provider.name[0])
+	/* where no record told of its release, those of its handlers may be missing too */
+	if (!v->provider.name[0] || !change->cause || !change->cause->valid)
 		return false;
 	for (action = v->actions; action; action = action->next)
 		if (action->device.name[0] && strcmp(action->device.name, v->provider.name))
@@ -125,6 +127,7 @@ bool rule_pmu_vector_misplaced(const struct model *model, const struct change *c
 		return false;
 	finding_at(ret, model, v);
 	ret->standing = true;
+	ret->cause = v->moved_by;
 	finding_say(ret,
 		    "Interrupt %u, the overflow of %s, goes to CPU %ld; the PMU counts on CPU %s.",
 		    v->irq, pmu->name, cpu, pmu->cpumask);

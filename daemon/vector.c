@@ -69,7 +69,11 @@ static void vector_remove(struct model *model, struct vector *vector,
 			  const struct record_header *header)
 {
 	struct change change = { .type = CHANGE_VECTOR_FREED, .vector = vector };
+	struct cause cause = cause_driver(header);
 
+	change.cause = &cause;
+	/* a record of another kind shows that it is gone, not who did it */
+	cause.valid = header->type == RECORD_FREE;
 	if (vector->told || vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)
 		model_change(model, &change, header);
 	doorbell_vector_gone(model, vector, header);
@@ -253,10 +257,11 @@ static void vector_tell(struct model *model, struct vector *vector,
 }
 
 static void vector_refused(struct model *model, struct vector *vector,
-			   const struct record_vector *r, const struct cause *cause)
+			   const struct record_vector *r)
 {
+	struct cause driver = cause_driver(&r->header);
 	struct change change = {
-		.type = CHANGE_DEMAND, .vector = vector, .error = -r->error, .cause = cause
+		.type = CHANGE_DEMAND, .vector = vector, .error = -r->error, .cause = &driver
 	};
 
 	model_change(model, &change, &r->header);
@@ -317,7 +322,7 @@ void vector_apply(struct model *model, const struct record_vector *r)
 	}
 	cause_from_header(&cause, &r->header);
 	if (r->reason == RECORD_REASON_REQUESTED && r->error)
-		vector_refused(model, vector, r, &cause);
+		vector_refused(model, vector, r);
 	if (!r->error) {
 		if (is_about_affinity(r->reason))
 			affinity_apply(model, vector, r, &cause);

@@ -73,6 +73,7 @@ struct vector {
 	uint32_t mask_words;
 	uint64_t *masks; /* RECORD_MASKS of mask_words each */
 	struct cause pending; /* who asked for the move that still waits */
+	struct cause moved_by; /* who asked for the last one that took place */
 	/* other masks than these, which a walk found: waiting for a record that explains them */
 	uint32_t seen_state, seen_words;
 	uint64_t *seen;
@@ -83,6 +84,7 @@ struct vector {
 	uint64_t check_ns; /* when rules look at it, 0 = they have */
 	uint64_t left_ns; /* when the last handler went, 0 = it has one, or never had */
 	struct record_dev left; /* whose that was */
+	struct cause left_by;
 	uint64_t walk;
 	uint32_t corrected; /* bits of enum correction, unconfirmed */
 	UT_hash_handle hh;

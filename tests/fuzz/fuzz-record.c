@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Bytes to records to a model to JSON, and the same bytes as a record file. libFuzzer tries what
- * nobody thought of; tests/fuzz/test-fuzz.sh gives it pieces of real traces to begin with.
+ * Bytes to records to a model to rules to violations to JSON, and the same bytes as a record file.
+ * libFuzzer tries what nobody thought of; tests/fuzz/test-fuzz.sh gives it pieces of real traces to
+ * begin with.
  *
  * What is no record is stepped over, word by word, so that one bad length does not hide all that
  * comes after it.
@@ -15,7 +16,9 @@
 
 #include "decode.h"
 #include "model.h"
+#include "rule.h"
 #include "trace.h"
+#include "violation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,27 +28,58 @@ static void require(bool so)
 		abort();
 }
 
+struct chain {
+	struct model *model;
+	struct violations *violations;
+	uint64_t n_findings;
+};
+
+static void on_finding(const struct finding *finding, void *userdata)
+{
+	const struct violation *violation;
+	struct chain *chain = userdata;
+	json_t *json;
+
+	require(memchr(finding->explanation, 0, sizeof(finding->explanation)) &&
+		finding->explanation[0]);
+	violations_add(chain->violations, finding, 1, &violation);
+	/* an acknowledged one gives way, or comes again */
+	if (!violation || ++chain->n_findings % 3)
+		return;
+	require(violations_acknowledge(chain->violations, violation->id, &violation) >= 0);
+	json = violation_to_event_json(violation);
+	require(json_is_string(json_object_get(json, "explanation")));
+	json_decref(json);
+}
+
 static void on_change(const struct change *change, void *userdata)
 {
-	struct model **model = userdata;
-	json_t *event = change_to_json(*model, change);
+	static const struct rule_set all;
+	struct chain *chain = userdata;
+	json_t *event;
 
+	rule_eval(&all, chain->model, change, on_finding, chain);
+	if (change->type == CHANGE_CHECK)
+		return;
+	event = change_to_json(chain->model, change);
 	require(json_is_string(json_object_get(event, "type")));
 	json_decref(event);
 }
 
 /* Small: a table that is full is a state as good as any. */
-static const struct model_limits limits = { { 8, 64, 32, 32, 16, 32, 8, 16 } };
+static const struct model_limits limits = { { 8, 64, 32, 32, 16, 32, 8, 16, 6, 4, 4 } };
 
 static void fuzz_records(const uint8_t *data, size_t size)
 {
 	/* exactly as large, so that the sanitizer sees a byte too many */
 	uint8_t *copy = malloc(size ?: 1);
-	struct model *model = NULL;
+	struct chain chain = {};
+	struct violation_totals totals;
 	json_t *json;
 	char *text;
 
-	require(copy && !model_new(&limits, on_change, &model, &model));
+	require(copy && !model_new(&limits, on_change, &chain, &chain.model));
+	require(!violations_new(8, &chain.violations));
 	memcpy(copy, data, size);
 	for (size_t at = 0; at < size;) {
 		struct event event;
@@ -53,19 +87,22 @@ static void fuzz_records(const uint8_t *data, size_t size)
 
 		if (r > 0) {
 			require(r % 8 == 0 && (size_t)r <= size - at);
-			model_apply(model, &event);
+			model_apply(chain.model, &event);
 			at += (size_t)r;
 		} else {
 			require(r == -EBADMSG || r == -EPROTONOSUPPORT || r == -EOPNOTSUPP);
 			at += 8;
 		}
 	}
-	json = model_to_json(model);
+	violations_totals(chain.violations, &totals);
+	json = json_pack("[o, o]", model_to_json(chain.model),
+			 violations_to_json(chain.violations, true));
 	text = json_dumps(json, 0);
-	require(text);
+	require(text && totals.n_open <= json_array_size(json_array_get(json, 1)));
 	free(text);
 	json_decref(json);
-	model_free(model);
+	violations_free(chain.violations);
+	model_free(chain.model);
 	free(copy);
 }
 

@@ -20,6 +20,7 @@
 #define EPF 0xe1
 #define EPC 0xec
 #define EP "0000ep.pcie" /* the controller's parent, which provides the vectors */
+#define FUNCTION "pci_epf_test.0" /* the place of its doorbells' findings */
 #define NVME "0000:01:00.0"
 
 /* A doorbell's message: address 0x8000_0040, and @data */

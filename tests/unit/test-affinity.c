@@ -288,6 +288,53 @@ static void test_causes(void **state)
 	expect_nothing(w);
 }
 
+/*
+ * No enclosing call tells why. Where nothing waited, the task itself asked for it: a driver, here and
+ * now. Where something did, it is carried out in whatever task was interrupted.
+ */
+static void test_direct_or_deferred(void **state)
+{
+	struct world *w = *state;
+	struct vector_record v = moved(make_vector(0, 30, NVME), RECORD_REASON_AFFINITY_APPLIED, 2,
+				       2, MESSAGE(0x42));
+
+	start_and_forget(w, 30, 0x41);
+	done_by(&v.r.header, RECORD_CAUSE_NONE, "modprobe", 5);
+	tell(w, make_message(30, MESSAGE(0x41), MESSAGE(0x42)));
+	tell(w, v);
+	expect_event(w, "{'type': 'affinity-change', 'cause': {'kind': 'affinity-kernel', 'comm': "
+			"'modprobe', 'pid': 5}}");
+	expect_event(w, "{'type': 'message-change', 'cause': {'kind': 'affinity-kernel'}}");
+
+	/* the request was not seen; the mask that waited still is, in whichever word */
+	for (int word = 0; word < WORDS; word += WORDS - 1) {
+		v.masks[RECORD_MASK_AFFINITY][0] = v.masks[RECORD_MASK_EFFECTIVE][0] = 4U << word;
+		memset(v.masks[RECORD_MASK_PENDING], 0, sizeof(v.masks[RECORD_MASK_PENDING]));
+		v.masks[RECORD_MASK_PENDING][word] = 4;
+		tell(w, v);
+		expect_event(w, "{'type': 'affinity-change', 'cause': {'kind': 'unknown', 'comm': "
+				"'modprobe'}}");
+	}
+	expect_nothing(w);
+}
+
+/* A driver's request that has to wait is its own when it lands, too. */
+static void test_deferred_kernel(void **state)
+{
+	struct world *w = *state;
+	struct vector_record v = asked(2, "modprobe", 5);
+
+	start_and_forget(w, 30, 0x41);
+	v.r.header.cause = RECORD_CAUSE_NONE;
+	tell(w, v);
+	expect_event(w, "{'pending': true, 'cause': {'kind': 'affinity-kernel', 'pid': 5}}");
+	land(w, 2, 0x41, 0x42);
+	expect_event(w, "{'type': 'affinity-change', 'pending': false,"
+			" 'cause': {'kind': 'affinity-kernel', 'comm': 'modprobe', 'pid': 5}}");
+	expect_event(w, "{'type': 'message-change', 'cause': {'kind': 'affinity-kernel'}}");
+	expect_nothing(w);
+}
+
 /* 32 moves of two vectors without another message are evidence, a single other message is proof. */
 static void test_immutability(void **state)
 {
@@ -375,6 +422,8 @@ int main(void)
 		TEST(test_pending_dropped),
 		TEST(test_move_without_handler),
 		TEST(test_causes),
+		TEST(test_direct_or_deferred),
+		TEST(test_deferred_kernel),
 		TEST(test_immutability),
 		TEST(test_counted_levels),
 		TEST(test_few_moves),

@@ -5,7 +5,8 @@
  */
 #include "rule-fixture.h"
 
-#define EARLY "{'rule': 'doorbell-published-early', 'device': '" EP "', 'irq': 30, 'index': 0}"
+#define EARLY                                                                                      \
+	"{'rule': 'doorbell-published-early', 'device': '" FUNCTION "', 'irq': 30, 'index': 0}"
 
 static void ready(struct world *w)
 {

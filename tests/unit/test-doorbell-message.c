@@ -10,7 +10,7 @@
 #define M2 "{'address': '0x0000800000000040', 'data': '0x00000002'}"
 #define M3 "{'address': '0x0000800000000040', 'data': '0x00000003'}"
 #define CHANGED(from, to)                                                                          \
-	"{'rule': 'doorbell-message-changed', 'device': '" EP "', 'irq': 30, 'index': 0,"          \
+	"{'rule': 'doorbell-message-changed', 'device': '" FUNCTION "', 'irq': 30, 'index': 0,"    \
 	" 'old_message': " from ", 'new_message': " to "}"
 
 /* ---- The reference ---- */
@@ -224,7 +224,7 @@ static void test_dropped_first(void **state)
 
 	tell(w, make_written(0, 30, RING(2), RECORD_COPY_OTHER));
 	expect_finding_that(w,
-			    "{'rule': 'doorbell-message-dropped', 'device': '" EP
+			    "{'rule': 'doorbell-message-dropped', 'device': '" FUNCTION
 			    "', 'irq': 30, 'index': 0}",
 			    "The controller epc0 was given 0x0000800000000040/0x00000002 for "
 			    "doorbell 0, and function pci_epf_test.0 did not take it");
@@ -271,6 +271,7 @@ static void test_walk_finds(void **state)
 static void test_walk_in_between(void **state)
 {
 	struct world *w = *state;
+	struct record_message write;
 
 	ring_published(w);
 	walk_begin(w);
@@ -291,7 +292,10 @@ static void test_walk_in_between(void **state)
 	tell(w, make_platform(RECORD_REASON_SNAPSHOT, 30, EP));
 	tell(w, make_action(RECORD_REASON_SNAPSHOT, 30, 7, "pci-ep-test-doorbell"));
 	tell(w, with_ring(make_doorbell(RECORD_REASON_SNAPSHOT, 0, 30), RING(2)));
-	ring_moved(w, 4, RING(3));
+	write = make_message(30, ZEROS, RING(3));
+	done_by(&write.header, RECORD_CAUSE_AFFINITY_WRITE, "tuna", 71);
+	tell(w, write);
+	tell(w, moved(make_platform(0, 30, EP), RECORD_REASON_AFFINITY_APPLIED, 4, 4, ZEROS));
 	walk_end(w, true);
 	expect_finding(w, "{'rule': 'doorbell-message-changed', 'cause': {'pid': 71}}");
 	expect_no_finding(w);

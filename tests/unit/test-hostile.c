@@ -11,6 +11,7 @@
 
 #include "decode.h"
 #include "records.h"
+#include "rule.h"
 #include "trace.h"
 
 #define TRACE_MAX (4 << 20)
@@ -96,12 +97,26 @@ struct reader {
 	size_t every; /* so many records the model is asked for everything; 0: never */
 };
 
+static const struct rule_set all_rules;
+
+static void on_finding(const struct finding *finding, void *userdata)
+{
+	(void)userdata;
+	assert_true(finding->rule < RULE_MAX && finding->explanation[0]);
+	assert_non_null(memchr(finding->explanation, 0, sizeof(finding->explanation)));
+}
+
 static void on_change(const struct change *change, void *userdata)
 {
 	struct reader *reader = userdata;
-	json_t *event = change_to_json(reader->model, change);
-	const char *type = json_string_value(json_object_get(event, "type"));
+	const char *type;
+	json_t *event;
 
+	rule_eval(&all_rules, reader->model, change, on_finding, NULL);
+	if (change->type == CHANGE_CHECK)
+		return;
+	event = change_to_json(reader->model, change);
+	type = json_string_value(json_object_get(event, "type"));
 	assert_non_null(type);
 	assert_string_equal(type, change_name(change->type));
 	if (reader->events)
@@ -145,7 +160,7 @@ static void check_model(const struct model *model)
 	_cleanup_free_ char *text = NULL;
 
 	assert_non_null(json);
-	assert_int_equal(json_object_size(json), 8);
+	assert_int_equal(json_object_size(json), 9);
 	text = json_dumps(json, 0);
 	assert_non_null(text);
 	again = json_loads(text, 0, NULL);

@@ -170,7 +170,7 @@ static long run(long n, int times)
 	apply_all(model);
 	json = model_to_json(model);
 	assert_non_null(json);
-	assert_int_equal(json_object_size(json), 8);
+	assert_int_equal(json_object_size(json), 9);
 	json_decref(json);
 	model_free(model);
 	return wanted;

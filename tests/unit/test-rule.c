@@ -243,6 +243,16 @@ static void scene_outlives(struct world *w, int turn)
 		memset(&v.r.provider, 0, sizeof(v.r.provider));
 		tell(w, v);
 	}
+	if (turn == 5) { /* records were lost: a walk finds that it is gone, handlers and all */
+		walk_begin(w);
+		return walk_end(w, true);
+	}
+	if (turn == 6) { /* or another one is in its place */
+		struct vector_record v = make_vector(RECORD_REASON_ALLOCATED, 30, NVME);
+
+		v.r.key++;
+		return tell(w, v);
+	}
 	tell(w, make_free(30, 1));
 }
 
@@ -312,7 +322,7 @@ static const struct scene {
 } scenes[] = {
 	[RULE_DOORBELL_MESSAGE_CHANGED] = { scene_doorbell_changed,
 					    6,
-					    "{'device': '" EP "', 'irq': 30, 'index': 0,"
+					    "{'device': '" FUNCTION "', 'irq': 30, 'index': 0,"
 					    " 'domain': 1, 'standing': false,"
 					    " 'cause': {'kind': 'affinity-write'}}",
 					    { "0x0000800000000040/0x00000001",
@@ -327,23 +337,23 @@ static const struct scene {
 					     { "ITS-parent", "interrupt 30", "tuna (pid 71" } },
 	[RULE_DOORBELL_ON_MUTABLE_PARENT] = { scene_mutable_parent,
 					      6,
-					      "{'device': '" EP "', 'irq': 30, 'index': 0,"
+					      "{'device': '" FUNCTION "', 'irq': 30, 'index': 0,"
 					      " 'standing': true, 'cause': {'kind': 'driver'}}",
 					      { "ITS-parent", "pci_epf_test.0",
 						"does not declare MSI_IMMUTABLE" } },
 	[RULE_DOORBELL_PUBLISHED_EARLY] = { scene_published_early,
 					    6,
-					    "{'device': '" EP "', 'irq': 30, 'index': 0,"
+					    "{'device': '" FUNCTION "', 'irq': 30, 'index': 0,"
 					    " 'from_silence': true}",
 					    { "BAR 2", "interrupt 30 had no handler",
 					      "0x00000001" } },
 	[RULE_DOORBELL_MESSAGE_DROPPED] = { scene_message_dropped,
 					    4,
-					    "{'device': '" EP "', 'irq': 30, 'index': 0}",
+					    "{'device': '" FUNCTION "', 'irq': 30, 'index': 0}",
 					    { "epc0", "pci_epf_test.0", "0x00000002" } },
 	[RULE_DOORBELL_STALE_MAPPING] = { scene_stale_mapping,
 					  5,
-					  "{'device': '" EP "', 'irq': null, 'index': 0}",
+					  "{'device': '" FUNCTION "', 'irq': null, 'index': 0}",
 					  { "BAR 2", "still, after 1000000 us", "0x00000001" } },
 	[RULE_PMU_VECTOR_MISPLACED] = { scene_misplaced,
 					11,
@@ -354,7 +364,7 @@ static const struct scene {
 				   "{'device': '" NVME "', 'irq': 30, 'standing': true}",
 				   { PMU " gave up", "10 s ago", NVME ", which provides it" } },
 	[RULE_VECTOR_OUTLIVES_PROVIDER] = { scene_outlives,
-					    5,
+					    7,
 					    "{'device': '" NVME "', 'irq': 30,"
 					    " 'from_silence': true}",
 					    { NVME " gave back interrupt 30", PMU, "driver_irq" } },
@@ -473,6 +483,26 @@ static void test_collision_place(void **state)
 	expect_no_finding(w);
 }
 
+/* That it has not rewritten a message so far is no promise. */
+static void test_observed_parent(void **state)
+{
+	struct world *w = *state;
+
+	domains(w, false);
+	start(w, 40, 0x41);
+	start(w, 41, 0x42);
+	for (uint32_t i = 0; i < 40; i++) {
+		struct vector_record v = make_vector(0, 40 + i % 2, NVME);
+
+		tell(w, moved(v, RECORD_REASON_AFFINITY_APPLIED, 1 + (i / 2 + 1) % 2, 1,
+			      MESSAGE(0x41 + i % 2)));
+	}
+	expect_domain(w, "ITS-parent", "{'immutability': 'observed'}");
+	expect_no_finding(w);
+	ring_allocated(w, RING(1));
+	expect_finding_that(w, "{'rule': 'doorbell-on-mutable-parent'}", "observed");
+}
+
 /* What a walk finds that no record told */
 static void test_reconciled(void **state)
 {
@@ -514,9 +544,10 @@ static void test_long_words(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		RULE_TEST(test_rules),	    RULE_TEST(test_near_misses),
-		RULE_TEST(test_disabled),   RULE_TEST(test_collision_place),
-		RULE_TEST(test_reconciled), RULE_TEST(test_long_words),
+		RULE_TEST(test_rules),		 RULE_TEST(test_near_misses),
+		RULE_TEST(test_disabled),	 RULE_TEST(test_collision_place),
+		RULE_TEST(test_observed_parent), RULE_TEST(test_reconciled),
+		RULE_TEST(test_long_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

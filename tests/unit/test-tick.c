@@ -214,6 +214,7 @@ static int finding_setup(void **state)
 
 	w = *state;
 	tell(w, make_device(NVME, "pci", "cxl_pci"));
+	tell(w, make_sysfs_vector(30, NVME));
 	tell(w, make_owner(RECORD_REASON_REQUESTED, 30, 30, PMU));
 	start_and_forget(w, 30, 0x41);
 	pass(w, 3 * SECOND);
