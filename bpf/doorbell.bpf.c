@@ -122,23 +122,31 @@ static __always_inline int doorbell_emit_one(u64 address, u32 reason, s32 error,
 	return 1;
 }
 
-/* A message may be written before the allocation has returned. */
+/*
+ * A message may be written before the allocation has returned. Another function that has doorbells
+ * on this controller keeps its place: the kernel refuses a second one.
+ */
 SEC("?fentry/pci_epf_alloc_doorbell")
 int doorbell_allocating(u64 *ctx)
 {
 	u64 epf = addr((void *)ctx[0]), parent = epf_parent((void *)epf);
 
 	if (parent)
-		bpf_map_update_elem(&doorbell_functions, &parent, &epf, BPF_ANY);
+		bpf_map_update_elem(&doorbell_functions, &parent, &epf, BPF_NOEXIST);
 	return 0;
 }
 
 SEC("?fexit/pci_epf_alloc_doorbell")
 int doorbell_allocated(u64 *ctx)
 {
-	u64 epf = addr((void *)ctx[0]);
+	u64 epf = addr((void *)ctx[0]), parent = epf_parent((void *)epf), *owner;
 	s32 error = ctx[2];
 
+	owner = bpf_map_lookup_elem(&doorbell_functions, &parent);
+	if (!error && parent)
+		bpf_map_update_elem(&doorbell_functions, &parent, &epf, BPF_ANY);
+	else if (owner && *owner == epf && !BPF_CORE_READ((struct pci_epf *)epf, db_msg))
+		bpf_map_delete_elem(&doorbell_functions, &parent);
 	if (error)
 		return doorbell_emit_one(epf, RECORD_REASON_CREATED, error, (u16)ctx[1]), 0;
 	return doorbells_emit(epf, RECORD_REASON_CREATED), 0;

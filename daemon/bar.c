@@ -55,6 +55,12 @@ void bars_free(struct model *model)
 	}
 }
 
+void bars_doubt(struct model *model)
+{
+	for (struct bar *bar = model->bars; bar; bar = bar->hh.next)
+		bar->doubtful = true;
+}
+
 void bar_apply(struct model *model, const struct record_bar *r)
 {
 	struct bar_key key = { .epc = r->epc, .func = r->func, .bar = r->bar };
@@ -74,6 +80,7 @@ void bar_apply(struct model *model, const struct record_bar *r)
 			bar = bar_add(model, &key);
 		if (!bar)
 			return;
+		bar->doubtful = false;
 		bar->n_windows = 1;
 		bar->windows[0] = r->window;
 		if (r->n_submaps) {

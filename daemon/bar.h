@@ -16,6 +16,7 @@ struct bar_key {
 
 struct bar {
 	struct bar_key key;
+	bool doubtful; /* records were lost since it was told: it may have been cleared */
 	uint32_t n_windows;
 	struct record_window windows[RECORD_SUBMAPS];
 	UT_hash_handle hh;

@@ -81,19 +81,6 @@ void doorbells_free(struct model *model)
 	}
 }
 
-/* Not valid where nobody's call told of it, but a walk. */
-static struct cause doorbell_cause(const struct record_header *header)
-{
-	struct cause cause;
-
-	cause_from_header(&cause, header);
-	/* nobody but a driver has a way to do this */
-	if (cause.kind == RECORD_CAUSE_NONE)
-		cause.kind = RECORD_CAUSE_DRIVER;
-	cause.valid = header->type != RECORD_SNAPSHOT && header->type != RECORD_TICK;
-	return cause;
-}
-
 static void doorbell_tell(struct model *model, struct doorbell *doorbell, enum doorbell_event event,
 			  const struct record_header *header)
 {
@@ -102,7 +89,7 @@ static void doorbell_tell(struct model *model, struct doorbell *doorbell, enum d
 				 .doorbell_event = event,
 				 .vector = doorbell->freed ? NULL :
 							     vector_find(model, doorbell->irq) };
-	struct cause cause = doorbell_cause(header);
+	struct cause cause = cause_driver(header);
 
 	/* time passes by itself: what lasts is the doing of who freed it */
 	change.cause = header->type == RECORD_TICK ? &doorbell->freed_by : &cause;
@@ -184,6 +171,9 @@ static void doorbell_map(struct model *model, struct doorbell *doorbell, bool wa
 	if (!msg_is_zero(&doorbell->message))
 		bar = bar_mapping(model, doorbell->epc, doorbell->func,
 				  msg_address(&doorbell->reference));
+	/* neither that it is mapped nor that it is not */
+	if (bar && bar->doubtful)
+		return;
 	if (doorbell->freed) {
 		if (!bar)
 			doorbell_stale_end(model, doorbell, header);
@@ -282,7 +272,7 @@ static void doorbell_end(struct model *model, struct doorbell *doorbell,
 	doorbell->walk = model->walk;
 	doorbell->requested = doorbell->published = false;
 	doorbell->freed_ns = header->time_ns;
-	doorbell->freed_by = doorbell_cause(header);
+	doorbell->freed_by = cause_driver(header);
 	doorbell->parent = 0;
 	doorbell_tell(model, doorbell, DOORBELL_FREED, header);
 	if (doorbell->bar >= 0 && doorbell->fixed_bar < 0)

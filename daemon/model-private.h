@@ -193,6 +193,8 @@ void pmus_free(struct model *model);
 
 void bar_apply(struct model *model, const struct record_bar *r);
 void bars_free(struct model *model);
+/* Records were lost: what was told before proves nothing any more. */
+void bars_doubt(struct model *model);
 /* The BAR of this function that maps @address; NULL: none. */
 const struct bar *bar_mapping(const struct model *model, uint64_t epc, uint32_t func,
 			      uint64_t address);

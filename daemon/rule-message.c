@@ -61,40 +61,13 @@ static bool same_owner(const struct vector *a, const struct vector *b)
 	       !strcmp(a->actions->device.name, b->actions->device.name);
 }
 
-static bool messages_equal(const struct record_msg *a, const struct record_msg *b)
-{
-	return !memcmp(a, b, sizeof(*a));
-}
-
-static bool collide(const struct vector *a, const struct vector *b)
-{
-	return messages_equal(&a->settled, &b->settled) && carries_message(b) && !same_owner(a, b);
-}
-
-/*
- * Another vector with the same message, the lowest of them. A check comes for vector after vector,
- * in their order: the list is sorted then, and sorting it for each would take its time.
- */
-static const struct vector *collision(const struct vector *vector)
-{
-	const struct vector *other, *lowest = NULL;
-
-	for (other = vector->hh.prev; other; other = other->hh.prev)
-		if (collide(vector, other))
-			lowest = other;
-	for (other = vector->hh.next; other && !lowest; other = other->hh.next)
-		if (collide(vector, other))
-			lowest = other;
-	return lowest;
-}
-
 bool rule_message_collision(const struct model *model, const struct change *change,
 			    struct finding *ret)
 {
-	const struct vector *vector = change->vector, *other;
+	const struct vector *vector = change->vector, *other = vector->twin;
 
-	other = carries_message(vector) ? collision(vector) : NULL;
-	if (!other)
+	if (!other || !carries_message(vector) || !carries_message(other) ||
+	    same_owner(vector, other))
 		return false;
 	/* one finding for the two of them: at the one with the lower number */
 	if (other->irq < vector->irq) {

@@ -81,6 +81,7 @@ struct vector {
 
 	struct action *actions;
 	uint32_t n_actions;
+	const struct vector *twin; /* during a tick: the first other one with the same message */
 	uint64_t check_ns; /* when rules look at it, 0 = they have */
 	uint64_t left_ns; /* when the last handler went, 0 = it has one, or never had */
 	struct record_dev left; /* whose that was */

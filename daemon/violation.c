@@ -156,7 +156,8 @@ bool violations_restore(struct violations *violations, const struct violation *v
 	struct entry *entry;
 
 	place_of(&violation->finding, &place);
-	if (entry_find(violations, &place) || entry_of_id(violations, violation->id))
+	if (violation->id >= INT64_MAX || entry_find(violations, &place) ||
+	    entry_of_id(violations, violation->id))
 		return false;
 	entry = entry_add(violations, &violation->finding);
 	if (!entry)
