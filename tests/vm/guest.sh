@@ -7,6 +7,13 @@
 #   wait_for SECONDS COMMAND...  runs it until it succeeds; 1 when time is up
 #   qmp JSON                     the host's QEMU obeys; prints its answer
 #   result FILE...               sends files and directories to the host
+#   same NAME VALUE EXPECTED     pass or fail
+# and, for what stands on cxlirqd and the machine's devices:
+#   answers                      the daemon does; why not is in /tmp/answers.err
+#   function_of DRIVER           the first PCI function bound to it
+#   bound BUS DRIVER DEVICE
+#   empty_port                   the PCI port with nothing behind it
+#   nvmes_are N                  so many NVMe disks are there
 #
 # To the host (tests/vm/host.py) go lines "@cxlirq WORD ...", written to
 # /dev/kmsg: the kernel puts each on the console in one piece, which a write
@@ -138,4 +145,40 @@ result() {
 		fail "result" "$*: ${_reply:-no answer from the host}"
 		return 1
 	}
+}
+
+same() {
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		fail "$1" "it is \"$2\", not \"$3\""
+	fi
+}
+
+# 3 is "not healthy", which is an answer.
+answers() {
+	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
+}
+
+function_of() {
+	for _f in /sys/bus/pci/drivers/"$1"/0000:*; do
+		echo "${_f##*/}"
+		return
+	done
+}
+
+bound() {
+	[ -e "/sys/bus/$1/drivers/$2/$3" ]
+}
+
+empty_port() {
+	for _f in /sys/bus/pci/devices/*; do
+		case $(cat "$_f/class") in
+		0x0604*) [ -n "$(ls -d "$_f"/0000:??:??.? 2>/dev/null)" ] || echo "${_f##*/}" ;;
+		esac
+	done
+}
+
+nvmes_are() {
+	[ "$(find /dev -name 'nvme?n1' | wc -l)" -eq "$1" ]
 }

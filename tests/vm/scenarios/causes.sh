@@ -25,10 +25,6 @@ msi=/sys/kernel/debug/cxlirq_msi
 mkdir -p "$evidence"
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 
-answers() {
-	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
-}
-
 # irqs_of NAME
 irqs_of() {
 	awk -v device="$1" '$2 == device { print $1 }' "$msi/vectors"

@@ -22,10 +22,6 @@ aarch64) type=msi immutability=declared ;;
 *) type=embedded immutability=unknown ;;
 esac
 
-answers() {
-	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
-}
-
 host_write() {
 	echo "$*" >"$epc/host_write"
 }
@@ -47,15 +43,6 @@ message() {
 
 is() {
 	[ "$(field "$1")" = "$2" ]
-}
-
-# expect NAME FOUND WANTED
-expect() {
-	if [ "$2" = "$3" ]; then
-		pass "$1"
-	else
-		fail "$1" "it is \"$2\", not \"$3\""
-	fi
 }
 
 # status BIT: pci-epf-test says so
@@ -82,23 +69,23 @@ life() {
 	base=$(awk -v bar="$((bar))" '$2 == bar { print $4 }' "$epc/bars")
 	told=$(printf '0x%016x 0x%08x' $((base + offset)) $((data)))
 	wait_for 5 is state published
-	expect "$1: state" "$(field state)" published
-	expect "$1: type" "$(field type)" "$type"
-	expect "$1: immutability" "$(field immutability)" "$immutability"
-	expect "$1: verdict" "$(field verdict)" safe
-	expect "$1: BAR" "$(field bar)" "$((bar))"
-	expect "$1: the message is what the host was told" "$(message message)" "$told"
-	expect "$1: so is the published one" "$(message published_message)" "$told"
+	same "$1: state" "$(field state)" published
+	same "$1: type" "$(field type)" "$type"
+	same "$1: immutability" "$(field immutability)" "$immutability"
+	same "$1: verdict" "$(field verdict)" safe
+	same "$1: BAR" "$(field bar)" "$((bar))"
+	same "$1: the message is what the host was told" "$(message message)" "$told"
+	same "$1: so is the published one" "$(message published_message)" "$told"
 	irq=$(awk '/pci-ep-test-doorbell/ { print $1 + 0 }' /proc/interrupts)
-	expect "$1: interrupt" "$(field irq)" "$irq"
+	same "$1: interrupt" "$(field irq)" "$irq"
 	for cpu in 1 0 0-1; do
 		echo "$cpu" >"/proc/irq/$irq/smp_affinity_list" 2>/dev/null
 	done
-	expect "$1: affinity writes change nothing" "$(field message_changes)" 0
+	same "$1: affinity writes change nothing" "$(field message_changes)" 0
 	host_write 0 4 0x80
 	wait_for 10 status 0x1000 || fail "$1: disable" "status $(host_read 0 8)"
 	wait_for 5 is state freed
-	expect "$1: freed" "$(field state)" freed
+	same "$1: freed" "$(field state)" freed
 	host_write 0 8 0
 }
 
@@ -107,14 +94,14 @@ life second
 sleep 2
 cxlirqctl events --json >/tmp/events
 order=$(grep '"type":"doorbell"' /tmp/events | sed 's/.*"state":"\([a-z]*\)".*/\1/' | tr '\n' ' ')
-expect "its life in order" "$order" \
+same "its life in order" "$order" \
 	"allocated requested published freed stale allocated requested published freed stale "
 # The kernel takes the BAR back after the vector: a window at each end.
 cxlirqctl violations --all --json >/tmp/violations
-expect "one violation" "$(grep -c '"rule":' /tmp/violations)" 1
-expect "the stale mapping, twice" \
+same "one violation" "$(grep -c '"rule":' /tmp/violations)" 1
+same "the stale mapping, twice" \
 	"$(grep -E '"rule"|"count"' /tmp/violations | tr -d ' \n')" '"rule":"doorbell-stale-mapping","count":2,'
 cxlirqctl explain pci_epf_test.0 >/tmp/explained 2>&1 || true
-expect "nothing lost" "$(cxlirqctl status --json | tr -d ' \n' | sed 's/.*"lost":\(\[[^]]*\]\).*/\1/')" '[]'
+same "nothing lost" "$(cxlirqctl status --json | tr -d ' \n' | sed 's/.*"lost":\(\[[^]]*\]\).*/\1/')" '[]'
 check "cxlirqd is still there" kill -0 "$daemon"
 result /tmp/events /tmp/violations /tmp/cxlirqd.log /tmp/explained

@@ -18,19 +18,6 @@ parameters=/sys/module/cxlirq_epf/parameters
 mount -t configfs configfs /sys/kernel/config 2>/dev/null
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 
-answers() {
-	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
-}
-
-# expect NAME FOUND WANTED
-expect() {
-	if [ "$2" = "$3" ]; then
-		pass "$1"
-	else
-		fail "$1" "it is \"$2\", not \"$3\""
-	fi
-}
-
 # function_new KIND NAME
 function_new() {
 	mkdir "$config/functions/$1/$2" && echo 8 >"$config/functions/$1/$2/msi_interrupts"
@@ -69,7 +56,7 @@ function_new pci_epf_test other
 bind cxlirq_twin twin
 bind pci_epf_test other
 sleep 2
-expect "the first function's copy is taken" "$(cxlirqctl violations --all --json 2>/dev/null)" "[]"
+same "the first function's copy is taken" "$(cxlirqctl violations --all --json 2>/dev/null)" "[]"
 unbind twin
 
 # now behind the other
@@ -79,18 +66,18 @@ irq=$(doorbell_irq)
 sleep 2
 cxlirqctl violations --all --json >/tmp/violations
 cxlirqctl doorbells --json >/tmp/doorbells
-expect "one violation" "$(grep '"rule":' /tmp/violations | tr -d ' \n')" \
+same "one violation" "$(grep '"rule":' /tmp/violations | tr -d ' \n')" \
 	'"rule":"doorbell-message-dropped",'
-expect "of that function" "$(grep -E '"device"|"irq"|"index"|"count"' /tmp/violations | tr -d ' \n')" \
+same "of that function" "$(grep -E '"device"|"irq"|"index"|"count"' /tmp/violations | tr -d ' \n')" \
 	"\"device\":\"cxlirq_twin.0\",\"irq\":$irq,\"index\":0,\"count\":1,"
-expect "which other function is first is told" "$(grep -c 'another function is the first' /tmp/violations)" 1
+same "which other function is first is told" "$(grep -c 'another function is the first' /tmp/violations)" 1
 # the ITS makes the data of the event's number, which is the lowest level's hwirq
-expect "the message that was lost" "$(tr -d ' \n' </tmp/violations | sed 's/.*"new_message":{[^}]*"data":"\([^"]*\)".*/\1/')" \
+same "the message that was lost" "$(tr -d ' \n' </tmp/violations | sed 's/.*"new_message":{[^}]*"data":"\([^"]*\)".*/\1/')" \
 	"$(printf '0x%08x' "$(event_of "$irq")")"
-expect "the verdict" "$(grep -c '"verdict": "violated"' /tmp/doorbells)" 1
+same "the verdict" "$(grep -c '"verdict": "violated"' /tmp/doorbells)" 1
 unbind twin
 sleep 1
-expect "nothing more when it goes" "$(cxlirqctl violations --all --json | grep -c '"rule":')" 1
+same "nothing more when it goes" "$(cxlirqctl violations --all --json | grep -c '"rule":')" 1
 check "cxlirqd is still there" kill -0 "$daemon"
 cxlirqctl events --json >/tmp/events
 result /tmp/violations /tmp/doorbells /tmp/events /tmp/cxlirqd.log

@@ -148,11 +148,6 @@ found() {
 		"$(grep -c "	$rule	" $out/expected)" ]
 }
 
-# 3 is "not healthy", which is an answer.
-answers() {
-	cxlirqctl status --json >/tmp/status.json 2>/tmp/status.err || [ $? -eq 3 ]
-}
-
 # begin STEP
 begin() {
 	step=$1
@@ -358,11 +353,12 @@ for index in 0 1; do
 done
 end
 
+# The daemon has been asked since: its walk found whose they are.
 begin doorbell-moved
 echo Y >$msi/follow
 was=$(message "$a")
 move "$a" 2
-expect doorbell-message-changed cxlirq_epc "$a" 0 "$was" "$(message "$a")" \
+expect doorbell-message-changed $twin "$a" 0 "$was" "$(message "$a")" \
 	"affinity-write $doer"
 end
 echo N >$msi/follow
@@ -370,7 +366,7 @@ echo N >$msi/follow
 begin doorbell-changed
 was=$(message "$b")
 control change "$b" 0xfeed1000 0x5
-expect doorbell-message-changed cxlirq_epc "$b" 1 "$was" "0xfeed1000 0x5" "driver $doer"
+expect doorbell-message-changed $twin "$b" 1 "$was" "0xfeed1000 0x5" "driver $doer"
 check "doorbell: changed" test "$(message "$b")" = "0xfeed1000 0x5"
 end
 function_unbind twin

@@ -14,22 +14,6 @@
 
 pci=/sys/bus/pci/devices
 
-answers() {
-	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
-}
-
-# function_of DRIVER: the first PCI function bound to it
-function_of() {
-	for _f in /sys/bus/pci/drivers/"$1"/0000:*; do
-		echo "${_f##*/}"
-		return
-	done
-}
-
-bound() {
-	[ -e "/sys/bus/$1/drivers/$2/$3" ]
-}
-
 # rebind TIMES BUS DRIVER DEVICE
 rebind() {
 	for _ in $(seq "$1"); do
@@ -37,18 +21,6 @@ rebind() {
 		echo "$4" >"/sys/bus/$2/drivers/$3/bind" || fail "bind $3 $4" "refused"
 		wait_for 10 bound "$2" "$3" "$4" || fail "bind $3 $4" "not bound after 10 s"
 	done
-}
-
-empty_port() {
-	for _f in "$pci"/*; do
-		case $(cat "$_f/class") in
-		0x0604*) [ -n "$(ls -d "$_f"/0000:??:??.? 2>/dev/null)" ] || echo "${_f##*/}" ;;
-		esac
-	done
-}
-
-nvmes_are() {
-	[ "$(find /dev -name 'nvme?n1' | wc -l)" -eq "$1" ]
 }
 
 wait_for 10 nvmes_are 1 || fail "nvme" "none"

@@ -18,13 +18,9 @@
 
 msi=/sys/kernel/debug/cxlirq_msi
 state=/tmp/state
-rounds=10
+rounds=8
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 insmod /lib/cxlirq/cxlirq_msi.ko || fail "module" "cxlirq_msi does not load"
-
-answers() {
-	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
-}
 
 # daemon_on DIRECTORY: starts one; $daemon, and what it says is in /tmp/log
 daemon_on() {

@@ -18,7 +18,7 @@
 #: machine cxl
 #: on arm64 modules nvme virtio_net
 #: on arm64 machine arm64
-#: timeout 900
+#: timeout 500
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -165,33 +165,12 @@ shake_affinity() {
 	[ "$_written" -ge 100 ] || fail "affinity writes" "only $_written of 200 were taken"
 }
 
-# function DRIVER: the first PCI function bound to it.
-function_of() {
-	for _f in /sys/bus/pci/drivers/"$1"/0000:*; do
-		echo "${_f##*/}"
-		return
-	done
-}
-
-bound() {
-	[ -e "/sys/bus/$1/drivers/$2/$3" ]
-}
-
 # rebind BUS DRIVER DEVICE
 rebind() {
 	echo "$3" >"/sys/bus/$1/drivers/$2/unbind" || fail "unbind $2 $3" "refused"
 	sleep 0.5
 	echo "$3" >"/sys/bus/$1/drivers/$2/bind" || fail "bind $2 $3" "refused"
 	wait_for 10 bound "$1" "$2" "$3" || fail "bind $2 $3" "not bound after 10 s"
-}
-
-# The port with nothing behind it.
-empty_port() {
-	for _f in "$pci"/*; do
-		case $(cat "$_f/class") in
-		0x0604*) [ -n "$(ls -d "$_f"/0000:??:??.? 2>/dev/null)" ] || echo "${_f##*/}" ;;
-		esac
-	done
 }
 
 network_up() {
@@ -201,16 +180,8 @@ network_up() {
 	fi
 }
 
-nvmes_are() {
-	[ "$(find /dev -name 'nvme?n1' | wc -l)" -eq "$1" ]
-}
-
 cpu1() {
 	echo "$1" >/sys/devices/system/cpu/cpu1/online || fail "CPU 1" "echo $1 was refused"
-}
-
-answers() {
-	cxlirqctl status --json >/dev/null 2>/tmp/answers.err || [ $? -eq 3 ]
 }
 
 # --- the run ---------------------------------------------------------------------
