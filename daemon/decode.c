@@ -120,6 +120,29 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 	[RECORD_PATTERN] = { sizeof(struct record_pattern),
 			     CHOICE(struct record_pattern, kind, RECORD_PATTERN_KIND_MAX),
 			     { TEXT(struct record_pattern, pattern) } },
+	[RECORD_DEMAND] = { sizeof(struct record_demand),
+			    CHOICE(struct record_demand, kind, RECORD_DEMAND_KIND_MAX),
+			    { DEV(struct record_demand, device),
+			      TEXT(struct record_demand, callers[0]),
+			      TEXT(struct record_demand, callers[1]),
+			      TEXT(struct record_demand, callers[2]),
+			      TEXT(struct record_demand, callers[3]) } },
+	[RECORD_SPACE] = { .size = sizeof(struct record_space) },
+	[RECORD_FEATURE] = { sizeof(struct record_feature),
+			     CHOICE(struct record_feature, kind, RECORD_FEATURE_KIND_MAX),
+			     { TEXT(struct record_feature, device) } },
+	[RECORD_DRIVER] = { .size = sizeof(struct record_driver),
+			    .texts = { TEXT(struct record_driver, bus),
+				       TEXT(struct record_driver, name) } },
+	[RECORD_PMU_EVENT] = { sizeof(struct record_pmu_event),
+			       CHOICE(struct record_pmu_event, kind, RECORD_PMU_EVENT_KIND_MAX),
+			       { TEXT(struct record_pmu_event, pmu),
+				 TEXT(struct record_pmu_event, name),
+				 TEXT(struct record_pmu_event, value) } },
+	[RECORD_COUNTER] = { .size = sizeof(struct record_counter),
+			     .texts = { TEXT(struct record_counter, pmu),
+					TEXT(struct record_counter, event),
+					TEXT(struct record_counter, reason) } },
 };
 
 /* Fields that the table has no word for. */
@@ -155,6 +178,21 @@ static bool is_sound(const struct record_header *header)
 		const struct record_bar *r = (const void *)header;
 
 		return r->bar < 6;
+	}
+	case RECORD_DEMAND: {
+		const struct record_demand *r = (const void *)header;
+
+		return r->answered <= 1 && r->result >= -ERRNO_MAX;
+	}
+	case RECORD_FEATURE: {
+		const struct record_feature *r = (const void *)header;
+
+		return r->message >= -1 && r->message <= 2047;
+	}
+	case RECORD_COUNTER: {
+		const struct record_counter *r = (const void *)header;
+
+		return r->error <= 0 && r->error >= -ERRNO_MAX;
 	}
 	default: return true;
 	}

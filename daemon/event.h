@@ -32,6 +32,12 @@ struct event {
 		const struct record_bar *bar;
 		const struct record_pmu *pmu;
 		const struct record_pattern *pattern;
+		const struct record_demand *demand;
+		const struct record_space *space;
+		const struct record_feature *feature;
+		const struct record_driver *driver;
+		const struct record_pmu_event *pmu_event;
+		const struct record_counter *counter;
 	};
 };
 

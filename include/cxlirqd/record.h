@@ -35,6 +35,8 @@ enum record_type {
 	RECORD_CPU, /* struct record_cpu */
 	RECORD_DOORBELL, /* struct record_doorbell */
 	RECORD_BAR, /* struct record_bar */
+	RECORD_DEMAND, /* struct record_demand */
+	RECORD_SPACE, /* struct record_space */
 	/* from the daemon */
 	RECORD_BASE = 32, /* struct record_base: opens each trace */
 	RECORD_NAME, /* struct record_name: one enumerator of this kernel */
@@ -48,6 +50,10 @@ enum record_type {
 	RECORD_TICK, /* struct record_header: so much time has passed */
 	RECORD_PMU, /* struct record_pmu: a CXL PMU as sysfs shows it */
 	RECORD_PATTERN, /* struct record_pattern: [Rules] DoorbellDevices= */
+	RECORD_FEATURE, /* struct record_feature: what a PCI function's config space offers */
+	RECORD_DRIVER, /* struct record_driver: one whose absence explains something */
+	RECORD_PMU_EVENT, /* struct record_pmu_event: what a CXL PMU can count */
+	RECORD_COUNTER, /* struct record_counter: a standing counter as it was read */
 	RECORD_TYPE_MAX
 };
 
@@ -263,6 +269,40 @@ struct record_bar {
 	char epc_name[64];
 };
 
+enum record_demand_kind {
+	RECORD_DEMAND_ANY, /* pci_alloc_irq_vectors*(): the kernel chooses */
+	RECORD_DEMAND_MSIX,
+	RECORD_DEMAND_MSI,
+	RECORD_DEMAND_VECTOR, /* pci_irq_vector(): the interrupt of message number min */
+	RECORD_DEMAND_KIND_MAX
+};
+
+#define RECORD_CALLERS 4
+
+/* A driver asks for the vectors of a PCI function. Between the two records it is being answered. */
+struct record_demand {
+	struct record_header header;
+	__u32 kind; /* enum record_demand_kind */
+	__u32 answered; /* 0: begins (never for VECTOR), 1: with this result */
+	__u32 min, max;
+	__u32 flags; /* PCI_IRQ_*, 0 where the hooked function does not have them */
+	__s32 result; /* vectors granted, or for VECTOR the interrupt; a negative errno */
+	struct record_dev device;
+	char callers[RECORD_CALLERS][48]; /* symbols, the nearest first; "" = unknown */
+};
+
+/* The x86 vectors of a CPU (struct irq_matrix and cpumap), or of all that are online. */
+struct record_space {
+	struct record_header header;
+	__u32 cpu_number; /* ~0 = all; that record comes last */
+	__u32 online;
+	__u32 size; /* vectors that devices may have: of one CPU, or of all that are online */
+	__u32 available;
+	__u32 allocated; /* of them for devices, managed ones in use among them */
+	__u32 managed, managed_allocated; /* set aside for managed interrupts; in use */
+	__u32 reserved; /* all: promised, not yet taken */
+};
+
 enum record_mode { RECORD_MODE_TRACING, RECORD_MODE_SYSFS };
 
 struct record_base {
@@ -357,6 +397,73 @@ struct record_pattern {
 	char pattern[64];
 };
 
+enum record_feature_kind {
+	RECORD_FEATURE_NONE, /* config space could not be read; errno in value */
+	RECORD_FEATURE_MSI, /* value: messages the function can send */
+	RECORD_FEATURE_MSIX,
+	RECORD_FEATURE_PME,
+	RECORD_FEATURE_HOTPLUG,
+	RECORD_FEATURE_BWCTRL,
+	RECORD_FEATURE_AER,
+	RECORD_FEATURE_DPC,
+	RECORD_FEATURE_DOE,
+	RECORD_FEATURE_CXL_DEVICE, /* memory device registers: mailbox and event logs */
+	RECORD_FEATURE_CPMU, /* a CPMU register block; value: its register block's offset */
+	RECORD_FEATURE_KIND_MAX
+};
+
+#define RECORD_FEATURE_F_INTERRUPT 1 /* the capability says that it can interrupt */
+
+/*
+ * Follows its function's RECORD_DEVICE, which starts the list anew. Where the message number
+ * stands in memory-mapped registers, which the daemon does not read, message is -1.
+ */
+struct record_feature {
+	struct record_header header;
+	__u32 kind; /* enum record_feature_kind */
+	__u32 instance; /* of this kind in this function, from 0 */
+	__u32 offset; /* of the capability in config space */
+	__s32 message; /* interrupt message number, -1 = not in config space */
+	__u32 flags; /* RECORD_FEATURE_F_* */
+	__u32 reserved;
+	__u64 value;
+	char device[64];
+};
+
+struct record_driver {
+	struct record_header header;
+	__u32 present, reserved;
+	char bus[16];
+	char name[32];
+};
+
+enum record_pmu_event_kind {
+	RECORD_PMU_EVENT_EVENT, /* events/NAME: terms */
+	RECORD_PMU_EVENT_FORMAT, /* format/NAME: bits */
+	RECORD_PMU_EVENT_KIND_MAX
+};
+
+/* Follows its PMU's RECORD_PMU, which starts the list anew. */
+struct record_pmu_event {
+	struct record_header header;
+	__u32 kind, reserved; /* enum record_pmu_event_kind */
+	char pmu[64];
+	char name[64];
+	char value[128]; /* as sysfs has it */
+};
+
+/* What perf says of one event on one PMU; the value is as it was counted, not scaled. */
+struct record_counter {
+	struct record_header header;
+	__u64 value;
+	__u64 enabled_ns, running_ns;
+	__s32 error; /* a negative errno: it does not count, and reason says why */
+	__u32 group; /* counted together with others of this number; 0 = alone */
+	char pmu[64];
+	char event[128]; /* as it was asked for, without its PMU */
+	char reason[128];
+};
+
 #define RECORD_CHECK(type, bytes)                                                                  \
 	_Static_assert(sizeof(type) == (bytes) && (bytes) % 8 == 0, "ABI of " #type " changed")
 RECORD_CHECK(struct record_header, 56);
@@ -383,6 +490,12 @@ RECORD_CHECK(struct record_doorbell, 56 + 8 + 16 + 16 + 16 + 16 + 224);
 RECORD_CHECK(struct record_bar, 56 + 24 + 16 * (1 + RECORD_SUBMAPS) + 64);
 RECORD_CHECK(struct record_pmu, 56 + 192);
 RECORD_CHECK(struct record_pattern, 56 + 72);
+RECORD_CHECK(struct record_demand, 56 + 24 + 152 + 48 * RECORD_CALLERS);
+RECORD_CHECK(struct record_space, 56 + 32);
+RECORD_CHECK(struct record_feature, 56 + 32 + 64);
+RECORD_CHECK(struct record_driver, 56 + 8 + 48);
+RECORD_CHECK(struct record_pmu_event, 56 + 8 + 256);
+RECORD_CHECK(struct record_counter, 56 + 32 + 64 + 256);
 _Static_assert(__builtin_offsetof(struct record_vector, levels) == 96, "ABI");
 _Static_assert(__builtin_offsetof(struct record_vector, masks) == sizeof(struct record_vector),
 	       "ABI");
