@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Well-behaved hardware under unrest gives no violation, for a false one is a
-# defect: 10,000 affinity changes, 500 times a driver unbound and bound, 100
-# times a CPU off and on, all at the same time; then some PCI hot plugs.
+# defect: 10,000 affinity changes, 500 times a driver unbound and bound, 97 times
+# a PCI function removed and found again, 100 times a CPU off and on, all at the
+# same time; then three hot plugs.
 #
 #: modules cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net
 #: machine cxl
@@ -20,6 +21,15 @@ rebind() {
 		echo "$4" >"/sys/bus/$2/drivers/$3/unbind" || fail "unbind $3 $4" "refused"
 		echo "$4" >"/sys/bus/$2/drivers/$3/bind" || fail "bind $3 $4" "refused"
 		wait_for 10 bound "$2" "$3" "$4" || fail "bind $3 $4" "not bound after 10 s"
+	done
+}
+
+# replug TIMES DRIVER FUNCTION: the function leaves its bus, and is found there again
+replug() {
+	for _ in $(seq "$1"); do
+		echo 1 >"$pci/$3/remove" || fail "remove $3" "refused"
+		echo 1 >/sys/bus/pci/rescan
+		wait_for 10 bound pci "$2" "$3" || fail "rescan $3" "not bound after 10 s"
 	done
 }
 
@@ -56,7 +66,9 @@ jobs=$!
 mover cpu 0 300 150000 9 /tmp/log.cpu 0,1 /sys/devices/system/cpu/cpu1/online &
 jobs="$jobs $!"
 (
-	rebind 125 pci nvme "$(function_of nvme)"
+	nvme=$(function_of nvme)
+	rebind 125 pci nvme "$nvme"
+	replug 97 nvme "$nvme"
 	rebind 125 pci pcieport "$port"
 ) &
 jobs="$jobs $!"
