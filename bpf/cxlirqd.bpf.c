@@ -126,5 +126,6 @@ int find_roots(void *ctx)
 	roots.per_cpu_offset = ROOT("__per_cpu_offset");
 	roots.devm_irq_release = ROOT("devm_irq_release");
 	roots.devices_kset = ROOT("devices_kset");
+	roots.vector_matrix = ROOT("vector_matrix");
 	return 0;
 }

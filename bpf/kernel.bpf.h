@@ -323,6 +323,26 @@ struct apic_chip_data {
 	unsigned int cpu;
 };
 
+/* kernel/irq/matrix.c: of one CPU, and of all */
+struct cpumap {
+	unsigned int available;
+	unsigned int allocated;
+	unsigned int managed;
+	unsigned int managed_allocated;
+	bool initialized;
+	bool online;
+};
+
+struct irq_matrix {
+	unsigned int alloc_size;
+	unsigned int global_available;
+	unsigned int global_reserved;
+	unsigned int systembits_inalloc;
+	unsigned int total_allocated;
+	unsigned int online_maps;
+	struct cpumap *maps;
+};
+
 #pragma clang attribute pop
 
 #endif

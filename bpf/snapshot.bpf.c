@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is: a walk over irq_domains with their reverse maps, interrupts with their handlers, and
- * the managed requests of all devices. It takes no lock (none can be taken): every loop is
- * bounded, every read may fail, what looks wrong ends the piece, and hooks are attached before the
- * first walk, so what changes meanwhile is reported after it. The daemon calls it in pieces that
- * fit into the ring.
+ * What is: a walk over irq_domains with their reverse maps, interrupts with their handlers, the
+ * managed requests of all devices, and the x86 vectors that are left. It takes no lock (none can be
+ * taken): every loop is bounded, every read may fail, what looks wrong ends the piece, and hooks
+ * are attached before the first walk, so what changes meanwhile is reported after it. The daemon
+ * calls it in pieces that fit into the ring.
  */
 #include "domain.bpf.h"
 #include "doorbell.bpf.h"
 #include "owner.bpf.h"
+#include "space.bpf.h"
 
 #define DOMAINS_MAX 65536
 #define DEVICES_MAX (1 << 20)
@@ -301,6 +302,7 @@ int snapshot(struct snapshot_request *request)
 		walk_owners(&c);
 		c.cursor += c.emitted;
 		break;
+	case SNAPSHOT_SPACE: c.result = space_emit(&c.cursor, &c.emitted); break;
 	}
 	request->cursor = c.cursor;
 	request->emitted = c.emitted;

@@ -56,6 +56,9 @@ static char *explain_error(const char *method, const struct varlink_reply *reply
 		{ INTERFACE "NoSuchDevice", "device", "no such device" },
 		{ INTERFACE "NoSuchInterrupt", "irq", "no such interrupt" },
 		{ INTERFACE "NoSuchViolation", "id", "no such violation" },
+		{ INTERFACE "NoSuchPmu", "pmu", "no such CXL PMU" },
+		{ INTERFACE "NoSuchCount", "id", "nothing is being counted under this number" },
+		{ INTERFACE "BadEvents", NULL, "no events" },
 		{ INTERFACE "NoSuchSubject", "subject", "no such interrupt, device or rule" },
 		{ INTERFACE "TracingUnavailable", NULL, "tracing is not available" },
 		{ INTERFACE "PermissionDenied", NULL,
@@ -120,7 +123,7 @@ static int take_reply(const struct client_stream *stream, struct varlink_client 
 		return r;
 	if (reply.error) {
 		*reterr_text = explain_error(stream->method, &reply);
-		return -EREMOTEIO;
+		return strcmp(reply.error, INTERFACE "BadEvents") == 0 ? -EINVAL : -EREMOTEIO;
 	}
 	r = stream->each(reply.parameters, stream->userdata);
 	if (r != 0)
@@ -138,10 +141,11 @@ static int run(const struct options *options, const struct client_stream *stream
 	if (r == 0)
 		do
 			r = take_reply(stream, client, reterr_text);
-		while (r > 0);
+		while (r > 0 || (r == -EINTR && stream->interrupted &&
+				 stream->interrupted(stream->userdata)));
 	if (r == -EINTR)
 		return 0;
-	if (r < 0 && r != -EREMOTEIO && r != -ECANCELED)
+	if (r < 0 && r != -EREMOTEIO && r != -ECANCELED && !*reterr_text)
 		*reterr_text = explain_errno(options, r);
 	return r;
 }

@@ -24,6 +24,8 @@ struct client_stream {
 	json_t *parameters; /* borrowed; NULL as above */
 	bool endless; /* silence is no failure: --timeout is for the connect alone */
 	int interrupt_fd; /* ends the stream when readable; -EBADF: none */
+	/* Then asks what to do, if not NULL. True: the stream goes on. */
+	bool (*interrupted)(void *userdata);
 	/* Takes one reply. > 0: enough. */
 	int (*each)(const json_t *parameters, void *userdata);
 	void *userdata;
@@ -32,7 +34,8 @@ struct client_stream {
 /*
  * Follows a stream until it ends, is enough, or is interrupted: 0. On failure, @reterr_text says
  * what failed and why ("THING: reason"), for the caller to print and free; when the failure is that
- * of @each it is left alone, since @each has told the user.
+ * of @each it is left alone, since @each has told the user. -EINVAL: the daemon cannot make sense of
+ * what the user has asked for.
  */
 int client_stream(const struct options *options, const struct client_stream *stream,
 		  char **reterr_text);

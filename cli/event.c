@@ -22,7 +22,8 @@ static const struct {
 	{ "vector-freed", "[index {index} of ]domain {domain}" },
 	{ "handler-requested", "{action}: {handler}[, {relation}][, vector of {provider}]" },
 	{ "handler-freed", "{action}: {handler}[, {relation}][, vector of {provider}]" },
-	{ "demand", "asked {min}..{max}[, granted {granted}][, {errno}]" },
+	{ "demand", "[{kind} ][{index} ]asked {min}..{max}[, granted {granted}][, {errno}]"
+		    "[, by {caller}]" },
 	{ "message-change", "[index {index}: ]{old_message} -> {new_message}[, {cause}]" },
 	{ "affinity-change", "{old} -> {new}[, effective {old_effective} -> {new_effective}]"
 			     "[, {pending}][, {cause}]" },

@@ -5,6 +5,7 @@
  */
 #include <err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cxlirqd/json.h"
@@ -28,6 +29,116 @@ static const char *color_state(const json_t *value)
 	return NULL;
 }
 
+static const char *string_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+/* ---- The ledger's own texts ---- */
+
+static bool is_alike(const json_t *a, const json_t *b)
+{
+	return strcmp(string_of(a, "feature"), string_of(b, "feature")) == 0 &&
+	       strcmp(string_of(a, "result"), string_of(b, "result")) == 0;
+}
+
+/* How many of the list are like its element @at; 0: one before it is, and told of them all */
+static size_t count_alike(const json_t *features, size_t at)
+{
+	const json_t *feature = json_array_get(features, at);
+	size_t i, n = 0;
+
+	for (i = 0; i < json_array_size(features); i++) {
+		if (!is_alike(json_array_get(features, i), feature))
+			continue;
+		if (i < at)
+			return 0;
+		n++;
+	}
+	return n;
+}
+
+/* "aer:shared event-log*4 doe:polled": what is plainly granted needs no word for it. */
+static char *text_features(const json_t *features, const char *member)
+{
+	_cleanup_free_ char *text = NULL;
+	const json_t *feature;
+	const char *result;
+	size_t i, n, size;
+	FILE *out;
+
+	(void)member;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	for (i = 0; i < json_array_size(features); i++) {
+		n = count_alike(features, i);
+		if (n == 0)
+			continue;
+		feature = json_array_get(features, i);
+		result = string_of(feature, "result");
+		fprintf(out, "%s%s", i > 0 ? " " : "", string_of(feature, "feature"));
+		if (n > 1)
+			fprintf(out, "*%zu", n);
+		if (strcmp(result, "granted") != 0)
+			fprintf(out, ":%s", result);
+	}
+	if (fclose(out) != 0 || size == 0)
+		return NULL;
+	return TAKE_PTR(text);
+}
+
+/* "64 MSI-X, 0 MSI" */
+static char *text_offer(const json_t *offer, const char *member)
+{
+	_cleanup_free_ char *msix = text_plain(json_object_get(offer, "msix"), NULL);
+	_cleanup_free_ char *msi = text_plain(json_object_get(offer, "msi"), NULL);
+	char *text;
+
+	(void)member;
+	if (!msix || !msi)
+		return NULL;
+	return asprintf(&text, "%s MSI-X, %s MSI", msix, msi) < 0 ? NULL : text;
+}
+
+/* "any 1..32: 8", "msi 1..1: No space left on device" */
+static char *text_demand(const json_t *demand)
+{
+	_cleanup_free_ char *span = text_span(demand, NULL);
+	_cleanup_free_ char *error = text_errno(json_object_get(demand, "errno"), NULL);
+	_cleanup_free_ char *granted = text_plain(json_object_get(demand, "granted"), NULL);
+	char *text;
+
+	if (asprintf(&text, "%s %s: %s", string_of(demand, "kind"), span ?: "-",
+		     error	     ?:
+			     granted ?:
+				       "-") < 0)
+		return NULL;
+	return text;
+}
+
+static char *text_demands(const json_t *demands, const char *member)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t i, size;
+	FILE *out;
+
+	(void)member;
+	if (json_array_size(demands) == 0)
+		return NULL;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	for (i = 0; i < json_array_size(demands); i++) {
+		_cleanup_free_ char *demand = text_demand(json_array_get(demands, i));
+
+		fprintf(out, "%s%s", i > 0 ? "\n" : "", demand ?: "-");
+	}
+	return fclose(out) == 0 ? TAKE_PTR(text) : NULL;
+}
+
+/* ---- Columns ---- */
+
 static const struct column domain_columns[] = {
 	{ .name = "ID", .key = "id", .flags = SHOWN_NUMBER },
 	{ .name = "NAME", .key = "name", .flags = SHOWN | COLUMN_TREE },
@@ -46,33 +157,35 @@ static const struct column domain_columns[] = {
 
 static const struct column device_columns[] = {
 	{ .name = "DEVICE", .key = "device", .flags = SHOWN },
-	{ .name = "BUS", .key = "bus", .flags = SHOWN },
 	{ .name = "DRIVER", .key = "driver", .flags = SHOWN },
-	{ .name = "PARENT", .key = "parent", .flags = SHOWN },
 	{ .name = "ASKED", .key = "asked", .text = text_span, .flags = SHOWN_NUMBER },
 	{ .name = "GRANTED", .key = "granted", .flags = SHOWN_NUMBER },
 	{ .name = "USED", .key = "used", .flags = SHOWN_NUMBER },
-	{ .name = "SHARED",
-	  .key = "features",
-	  .text = text_results,
-	  .member = "shared",
-	  .flags = SHOWN_NUMBER },
+	{ .name = "SHARED", .key = "shared", .flags = SHOWN_NUMBER },
+	{ .name = "UNUSED", .key = "unused", .flags = SHOWN_NUMBER },
+	{ .name = "FEATURES", .key = "features", .text = text_features, .flags = SHOWN },
+	{ .name = "NEVER-REQUESTED", .key = "never_requested", .flags = NUMBER },
+	{ .name = "DYNAMIC", .key = "dynamic", .flags = NUMBER },
+	{ .name = "OFFERED", .key = "offered", .text = text_offer },
+	{ .name = "DEMANDS", .key = "demands", .text = text_demands },
+	{ .name = "REASON", .key = "reason" },
 	{ .name = "POLLED",
 	  .key = "features",
 	  .text = text_results,
 	  .member = "polled",
-	  .flags = SHOWN_NUMBER },
+	  .flags = NUMBER },
 	{ .name = "REFUSED",
 	  .key = "features",
 	  .text = text_results,
 	  .member = "refused",
-	  .flags = SHOWN_NUMBER },
+	  .flags = NUMBER },
 	{ .name = "UNCLAIMED",
 	  .key = "features",
 	  .text = text_results,
 	  .member = "unclaimed",
 	  .flags = NUMBER },
-	{ .name = "FEATURES", .key = "features", .member = "feature" },
+	{ .name = "BUS", .key = "bus" },
+	{ .name = "PARENT", .key = "parent" },
 	{ .name = "MODULE", .key = "module" },
 	{ .name = "CLASS", .key = "class" },
 	{}
@@ -85,9 +198,16 @@ static const struct column device_fields[] = {
 	{ .name = "Module", .key = "module" },
 	{ .name = "Parent", .key = "parent" },
 	{ .name = "Class", .key = "class" },
+	{ .name = "Hardware offers", .key = "offered", .text = text_offer },
 	{ .name = "Vectors asked", .key = "asked", .text = text_span },
+	{ .name = "Not known because", .key = "reason" },
+	{ .name = "Calls", .key = "demands", .text = text_demands },
 	{ .name = "Granted", .key = "granted" },
 	{ .name = "Used", .key = "used" },
+	{ .name = "Shared", .key = "shared" },
+	{ .name = "Unused", .key = "unused" },
+	{ .name = "Never requested", .key = "never_requested" },
+	{ .name = "Dynamic", .key = "dynamic" },
 	{}
 };
 
@@ -95,8 +215,10 @@ static const struct column feature_columns[] = {
 	{ .name = "FEATURE", .key = "feature", .flags = SHOWN },
 	{ .name = "INSTANCE", .key = "instance", .flags = SHOWN },
 	{ .name = "MESSAGE", .key = "message_number", .flags = SHOWN_NUMBER },
+	{ .name = "HARDWARE", .key = "hardware_message", .flags = SHOWN_NUMBER },
 	{ .name = "IRQ", .key = "irq", .flags = SHOWN_NUMBER },
 	{ .name = "RESULT", .key = "result", .flags = SHOWN, .color = color_state },
+	{ .name = "RELATION", .key = "relation", .flags = SHOWN },
 	{ .name = "ERROR", .key = "errno", .text = text_errno, .flags = SHOWN },
 	{ .name = "REASON", .key = "reason", .flags = SHOWN },
 	{}

@@ -26,6 +26,7 @@
 #define DEFAULT_SOCKET "/run/cxlirqd/io.cxlirqd"
 #define DEFAULT_TIMEOUT_US (30 * UINT64_C(1000000))
 #define SECONDS_MAX 1e9
+#define INTERVAL_MIN_US 10000
 
 /* Options that not every verb takes. */
 enum {
@@ -39,6 +40,11 @@ enum {
 	TAKES_SINCE = 1 << 7,
 	TAKES_UNTIL = 1 << 8,
 	TAKES_TYPE = 1 << 9,
+	TAKES_EVENT = 1 << 10,
+	TAKES_PMU = 1 << 11,
+	TAKES_EVENTS = 1 << 12,
+	TAKES_INTERVAL = 1 << 13,
+	TAKES_TIMES = 1 << 14,
 };
 
 static const struct verb {
@@ -62,6 +68,10 @@ static const struct verb {
 	      { "ack", "ID...", INT_MAX, TAKES_OUTPUT, verb_ack, "Acknowledge violations" },
 	      { "explain", "IRQ|DEVICE|RULE", 1, 0, verb_explain,
 		"Say in words whose it is, what is wrong, and what to do" },
+	      { "counters", "[list|stat] [-e EVENT]", 1,
+		TAKES_EVENT | TAKES_PMU | TAKES_EVENTS | TAKES_INTERVAL | TAKES_TIMES |
+			TAKES_DURATION | TAKES_OUTPUT,
+		verb_counters, "Show what CXL PMUs count, or have them count" },
 	      { "events", "[--follow] [--since T]", 0, TAKES_FOLLOW | TAKES_SINCE | TAKES_OUTPUT,
 		verb_events, "Show what happened" },
 	      { "history", "[--since T] [--until T]", 0,
@@ -86,7 +96,11 @@ enum {
 	OPTION_SINCE,
 	OPTION_UNTIL,
 	OPTION_FOLLOW,
-	OPTION_DURATION
+	OPTION_DURATION,
+	OPTION_PMU,
+	OPTION_EVENTS,
+	OPTION_INTERVAL,
+	OPTION_TIMES
 };
 
 static const struct known_option {
@@ -113,7 +127,14 @@ static const struct known_option {
 	{ OPTION_UNTIL, "until", "T", TAKES_UNTIL, "history: until then" },
 	{ OPTION_ALL, "all", NULL, TAKES_ALL, "violations: acknowledged ones, too" },
 	{ OPTION_FOLLOW, "follow", NULL, TAKES_FOLLOW, "events: wait for more" },
-	{ OPTION_DURATION, "duration", "SECS", TAKES_DURATION, "record: stop after this time" },
+	{ OPTION_DURATION, "duration", "SECS", TAKES_DURATION,
+	  "record, counters stat: stop after this time" },
+	{ 'e', "event", "EVENT", TAKES_EVENT, "counters stat: count this, as perf writes it" },
+	{ OPTION_PMU, "pmu", "PMU", TAKES_PMU, "counters: of this PMU" },
+	{ OPTION_EVENTS, "events", NULL, TAKES_EVENTS, "counters list: what could be counted" },
+	{ OPTION_INTERVAL, "interval", "SECS", TAKES_INTERVAL,
+	  "counters stat: print each time this has passed" },
+	{ OPTION_TIMES, "times", "N", TAKES_TIMES, "counters stat: so many times" },
 	{ 'h', "help", NULL, 0, "Print this" },
 	{ 'V', "version", NULL, 0, "Print the version" },
 	{}
@@ -239,6 +260,24 @@ static int parse_moment(const char *text, int64_t *ret_us)
 	return moment_parse(text, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, ret_us);
 }
 
+static int parse_interval(const char *text, uint64_t *ret_us)
+{
+	uint64_t us;
+
+	if (parse_seconds(text, &us) < 0 || us < INTERVAL_MIN_US)
+		return -EINVAL;
+	*ret_us = us;
+	return 0;
+}
+
+static int add_event(const char *event, struct options *options)
+{
+	if (options->n_events == EVENTS_MAX)
+		return -EINVAL;
+	options->events[options->n_events++] = event;
+	return 0;
+}
+
 static int set_option(int value, const char *argument, struct options *options)
 {
 	switch (value) {
@@ -257,6 +296,11 @@ static int set_option(int value, const char *argument, struct options *options)
 	case OPTION_UNTIL: return parse_moment(argument, &options->until_us);
 	case OPTION_FOLLOW: options->follow = true; return 0;
 	case OPTION_DURATION: return parse_seconds(argument, &options->duration_us);
+	case 'e': return add_event(argument, options);
+	case OPTION_PMU: options->pmu = argument; return 0;
+	case OPTION_EVENTS: options->events_only = true; return 0;
+	case OPTION_INTERVAL: return parse_interval(argument, &options->interval_us);
+	case OPTION_TIMES: return parse_number(argument, &options->times);
 	}
 	return 0;
 }
@@ -266,6 +310,8 @@ static const char *expected_of(int value)
 {
 	switch (value) {
 	case OPTION_COLOR: return "auto, always or never";
+	case 'e': return "taken, for there are 64 already";
+	case OPTION_INTERVAL: return "a time of 0.01 seconds or more";
 	case OPTION_SINCE:
 	case OPTION_UNTIL: return MOMENT_WORDS;
 	default: return "a number";
@@ -368,6 +414,7 @@ int main(int argc, char *argv[])
 			.irq = -1,
 			.since_us = -1,
 			.until_us = -1,
+			.times = -1,
 		},
 	};
 	enum exit_code code = EXIT_DONE;

@@ -48,6 +48,42 @@ static char *text_hooks(const json_t *status, const char *member)
 	return asprintf(&text, "%s of %s attached", attached, total) < 0 ? NULL : text;
 }
 
+/* Called with the whole status: the reason stands beside the space. */
+static char *text_space(const json_t *status, const char *member)
+{
+	const json_t *space = json_object_get(status, "vector_space");
+	_cleanup_free_ char *available = text_plain(json_object_get(space, "available"), NULL);
+	_cleanup_free_ char *size = text_plain(json_object_get(space, "size"), NULL);
+	_cleanup_free_ char *allocated = text_plain(json_object_get(space, "allocated"), NULL);
+	_cleanup_free_ char *managed = text_plain(json_object_get(space, "managed"), NULL);
+	char *text;
+
+	(void)member;
+	if (!json_is_object(space))
+		return text_plain(json_object_get(status, "vector_space_reason"), NULL);
+	if (asprintf(&text, "%s of %s available (%s allocated, %s set aside for managed ones)",
+		     available ?: "-", size ?: "-", allocated ?: "-", managed ?: "-") < 0)
+		return NULL;
+	return text;
+}
+
+/* Nothing, where nobody counts */
+static char *text_counters(const json_t *counters, const char *member)
+{
+	json_int_t open = json_integer_value(json_object_get(counters, "open"));
+	json_int_t refused = json_integer_value(json_object_get(counters, "refused"));
+	char *text;
+
+	(void)member;
+	if (open <= 0 && refused <= 0)
+		return NULL;
+	return asprintf(&text, "%lld of %lld open, %lld refused", (long long)open,
+			(long long)json_integer_value(json_object_get(counters, "max")),
+			(long long)refused) < 0 ?
+		       NULL :
+		       text;
+}
+
 static const struct column status_fields[] = {
 	{ .name = "Health", .key = "health", .color = color_health },
 	{ .name = "Because", .key = "reasons", .text = text_lines },
@@ -60,6 +96,9 @@ static const struct column status_fields[] = {
 	{ .name = "Domains", .key = "domains" },
 	{ .name = "Vectors", .key = "vectors" },
 	{ .name = "Devices", .key = "devices" },
+	{ .name = "Vector space", .text = text_space },
+	{ .name = "CXL PMUs", .key = "pmus", .text = text_count },
+	{ .name = "Counters", .key = "counters", .text = text_counters },
 	{ .name = "Records", .key = "records" },
 	{ .name = "Records lost", .key = "lost", .text = text_counts, .member = "reason" },
 	{ .name = "Events", .key = "events" },

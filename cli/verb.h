@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum exit_code {
@@ -23,6 +24,8 @@ static inline enum exit_code exit_code_of(int r)
 		return EXIT_USAGE;
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
+
+#define EVENTS_MAX 64 /* options -e */
 
 /* As given on the command line. Strings are borrowed from argv; NULL: not given. */
 struct options {
@@ -41,6 +44,12 @@ struct options {
 	bool tree;
 	bool follow;
 	uint64_t duration_us; /* 0: until a signal comes */
+	const char *pmu;
+	const char *events[EVENTS_MAX];
+	size_t n_events;
+	bool events_only; /* --events: what could be counted, not what is */
+	uint64_t interval_us; /* 0: not given */
+	int64_t times; /* -1: not given */
 
 	char *const *arguments; /* what follows the verb; NULL after the last */
 };
@@ -60,6 +69,7 @@ enum exit_code verb_doorbells(const struct options *options, const char *argumen
 enum exit_code verb_violations(const struct options *options, const char *argument);
 enum exit_code verb_ack(const struct options *options, const char *argument);
 enum exit_code verb_explain(const struct options *options, const char *argument);
+enum exit_code verb_counters(const struct options *options, const char *argument);
 enum exit_code verb_history(const struct options *options, const char *argument);
 enum exit_code verb_events(const struct options *options, const char *argument);
 enum exit_code verb_snapshot(const struct options *options, const char *argument);

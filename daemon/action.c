@@ -127,13 +127,14 @@ static void action_fill(struct model *model, struct action *action, const struct
 	}
 }
 
-/* The last handler has gone, or the first has come. */
-static void actions_changed(struct model *model, struct vector *vector,
-			    const struct record_dev *device, const struct record_header *header)
+/* The last handler has gone, or the first has come; @action is a copy if it has gone. */
+static void actions_changed(struct model *model, struct vector *vector, const struct action *action,
+			    const struct record_header *header)
 {
 	vector->left_ns = vector->actions ? 0 : header->time_ns;
 	if (!vector->actions) {
-		vector->left = *device;
+		vector->left = action->device;
+		vector->left_requested_ns = action->requested_ns;
 		vector->left_by = cause_driver(header);
 	}
 	vector_want_check(model, vector, header);
@@ -169,16 +170,17 @@ void action_apply(struct model *model, const struct record_action *r)
 	action->walk = model->walk;
 	if (!snapshot) {
 		vector->corrected &= ~(1U << CORRECTION_HANDLER_APPEARED);
+		action->requested_ns = r->header.time_ns;
 		change.vector = vector;
 		change.action = action;
 		model_change(model, &change, &r->header);
-		actions_changed(model, vector, &action->device, &r->header);
+		actions_changed(model, vector, action, &r->header);
 		return;
 	}
 	if (is_new && model->populated)
 		vector->corrected |= 1U << CORRECTION_HANDLER_APPEARED;
 	if (is_new)
-		actions_changed(model, vector, &action->device, &r->header);
+		actions_changed(model, vector, action, &r->header);
 	vector_settle_seen(vector);
 }
 
@@ -187,17 +189,19 @@ void action_apply_freed(struct model *model, const struct record_action_freed *r
 	struct change change = { .type = CHANGE_HANDLER_FREED };
 	struct vector *vector = vector_find(model, r->irq);
 	struct action *action = vector ? action_find(vector, r->cookie) : NULL;
-	struct record_dev device;
+	struct action gone;
 
 	owner_drop(model, r->irq, r->cookie);
-	if (!action)
+	if (!action) {
+		lifetime_handler_freed(model, r->irq, r->cookie, &r->header);
 		return;
+	}
 	change.vector = vector;
 	change.action = action;
 	model_change(model, &change, &r->header);
-	device = action->device;
+	gone = *action;
 	action_unlink(model, vector, action);
-	actions_changed(model, vector, &device, &r->header);
+	actions_changed(model, vector, &gone, &r->header);
 }
 
 void action_apply_owner(struct model *model, const struct record_owner *r)
@@ -234,7 +238,7 @@ void action_walk_end(struct model *model, struct vector *vector, const struct re
 {
 	struct action *action = vector->actions, *next;
 	struct change change = { .type = CHANGE_HANDLER_FREED, .vector = vector };
-	struct record_dev device;
+	struct action gone;
 
 	for (; action; action = next) {
 		next = action->next;
@@ -243,9 +247,9 @@ void action_walk_end(struct model *model, struct vector *vector, const struct re
 		model_correct(model, CORRECTION_HANDLER_VANISHED, NULL, vector, &r->header);
 		change.action = action;
 		model_change(model, &change, &r->header);
-		device = action->device;
+		gone = *action;
 		action_unlink(model, vector, action);
-		actions_changed(model, vector, &device, &r->header);
+		actions_changed(model, vector, &gone, &r->header);
 	}
 }
 

@@ -69,14 +69,29 @@ static void add_handler(const struct model *model, const struct change *c, json_
 	set(object, "relation", json_string(vector_relation(model, c->vector, c->action)));
 }
 
+/* A call for vectors; else a question for one message number, or a request of a handler. */
 static void add_demand(const struct model *model, const struct change *c, json_t *object)
 {
+	uint32_t min = c->demand ? c->demand->min : 1, max = c->demand ? c->demand->max : 1;
+	const char *kind = c->demand ? demand_kind_name(c->demand->kind) :
+			   c->vector ? "handler" :
+				       "vector";
+	const char *caller = c->demand ? c->demand->caller : c->ask ? c->ask->caller : "";
+
 	(void)model;
-	set(object, "min", json_integer(1));
-	set(object, "max", json_integer(1));
-	set(object, "granted", json_integer(0));
-	set(object, "errno", json_integer(c->error));
+	set(object, "min", json_integer(min));
+	set(object, "max", json_integer(max));
+	set(object, "granted", json_integer(c->demand ? c->demand->granted : 0));
+	set(object, "errno", c->error ? json_integer(c->error) : json_null());
 	set(object, "cause", cause_to_json(c->cause));
+	set(object, "kind", json_string(kind));
+	set(object, "asked",
+	    json_pack("{s:I, s:I}", "min", (json_int_t)min, "max", (json_int_t)max));
+	set(object, "index",
+	    c->ask			     ? json_integer(c->ask->number) :
+	    c->vector && c->vector->msi_type ? json_integer(c->vector->msi_index) :
+					       json_null());
+	set(object, "caller", text_to_json(caller));
 }
 
 static void add_message(const struct model *model, const struct change *c, json_t *object)
@@ -160,6 +175,8 @@ static const struct {
 	[CHANGE_GAP] = { "gap", add_gap },
 	[CHANGE_CORRECTION] = { "correction", add_correction },
 	[CHANGE_CHECK] = { NULL, NULL },
+	[CHANGE_CHECK_DEMAND] = { NULL, NULL },
+	[CHANGE_CHECK_SPACE] = { NULL, NULL },
 };
 _Static_assert(sizeof(types) / sizeof(*types) == CHANGE_TYPE_MAX, "a type has no line");
 
@@ -171,11 +188,12 @@ const char *change_name(enum change_type type)
 json_t *change_to_json(const struct model *model, const struct change *change)
 {
 	const struct vector *v = change->vector;
+	const char *device = v ? v->provider.name : change->demands ? change->demands->device : "";
 	json_t *object =
 		json_pack("{s:I, s:s, s:o, s:o}", "time_us",
 			  (json_int_t)model_time_us(model, change->time_ns), "type",
 			  types[change->type].name, "irq", v ? json_integer(v->irq) : json_null(),
-			  "device", v ? text_to_json(v->provider.name) : json_null());
+			  "device", text_to_json(device));
 
 	if (object)
 		types[change->type].add(model, change, object);

@@ -18,6 +18,9 @@ struct vector;
 struct action;
 struct cause;
 struct doorbell;
+struct demands;
+struct demand;
+struct ask;
 
 enum change_type {
 	CHANGE_DOMAIN_CREATED,
@@ -33,7 +36,10 @@ enum change_type {
 	CHANGE_CPU,
 	CHANGE_GAP,
 	CHANGE_CORRECTION,
-	CHANGE_CHECK, /* nothing happened to @vector for a while: no event, but rules look at it */
+	/* from here on no events: nothing happened, but rules look at it */
+	CHANGE_CHECK, /* at @vector, quiet for a while */
+	CHANGE_CHECK_DEMAND, /* at a refused @demand or @ask of @demands, quiet for a while */
+	CHANGE_CHECK_SPACE, /* at the vector space, just told */
 	CHANGE_TYPE_MAX
 };
 
@@ -50,14 +56,21 @@ struct change {
 	const uint64_t *old_mask,
 		*old_effective; /* CHANGE_AFFINITY: the new ones are the vector's */
 	bool pending;
-	int error; /* CHANGE_DEMAND: errno of a refused request */
+	int error; /* CHANGE_DEMAND: errno of a refusal */
+	/*
+	 * CHANGE_DEMAND: @demand and its answer; or an @ask that was refused; or with @vector a
+	 * request of a handler that was refused, and @ask if the driver had asked for that vector.
+	 */
+	const struct demands *demands;
+	const struct demand *demand;
+	const struct ask *ask;
 	uint32_t cpu, online; /* CHANGE_CPU */
 	uint64_t count; /* CHANGE_GAP */
 	bool reconciled; /* no record told of it: a walk found the difference */
 	const char *reason; /* CHANGE_GAP: reason, CHANGE_CORRECTION: kind */
 };
 
-/* "vector-allocated" and so on. Static string. */
+/* "vector-allocated" and so on; NULL: it is no event. Static string. */
 const char *change_name(enum change_type type);
 
 /* "affinity-write" and so on. Static string. */

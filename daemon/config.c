@@ -16,6 +16,7 @@
 #include <cxlirqd/cleanup.h>
 
 #include "log.h"
+#include "pmu-item.h"
 
 enum kind {
 	KIND_NUMBER,
@@ -25,7 +26,8 @@ enum kind {
 	KIND_LEVEL,
 	KIND_SWITCH,
 	KIND_RULES,
-	KIND_PATTERNS
+	KIND_PATTERNS,
+	KIND_EVENTS
 };
 
 static const struct key {
@@ -52,6 +54,8 @@ static const struct key {
 	  0, 0 },
 	{ "Rules", "MaxViolations", "4096", KIND_NUMBER, offsetof(struct config, max_violations),
 	  16, 65536 },
+	{ "Counters", "Events", "", KIND_EVENTS, offsetof(struct config, counter_events), 0, 0 },
+	{ "Counters", "Max", "256", KIND_NUMBER, offsetof(struct config, max_counters), 0, 4096 },
 	{ "Store", "Enabled", "yes", KIND_SWITCH, offsetof(struct config, store), 0, 0 },
 	{ "Store", "Directory", "", KIND_DIRECTORY, offsetof(struct config, store_directory), 0,
 	  0 },
@@ -154,8 +158,35 @@ static int check_patterns(const char *value)
 	return 0;
 }
 
-/* 0, or a negative errno and the setting as it was */
-static int assign(struct config *config, const struct key *key, const char *value)
+/*
+ * A line holds 200 characters, and an event can have half of them: each line adds to those before,
+ * an empty one forgets them. Whether a PMU has such events is not known here, but whether the whole
+ * list can be read, is.
+ */
+static int append_events(char **field, const char *value, char why[PMU_REASON_MAX])
+{
+	struct pmu_items items = {};
+	char *joined;
+	int r = 0;
+
+	if (!*value)
+		return assign_text(field, "");
+	if (asprintf(&joined, "%s%s%s", *field, **field ? " " : "", value) < 0)
+		return -ENOMEM;
+	r = pmu_items_parse(&items, joined, why);
+	pmu_items_done(&items);
+	if (r < 0) {
+		free(joined);
+		return r == -E2BIG ? -EINVAL : r;
+	}
+	free(*field);
+	*field = joined;
+	return 0;
+}
+
+/* 0, or a negative errno and the setting as it was; @why: a better word on that, if there is one */
+static int assign(struct config *config, const struct key *key, const char *value,
+		  char why[PMU_REASON_MAX])
 {
 	void *field = (char *)config + key->offset;
 	uint64_t number;
@@ -181,6 +212,7 @@ static int assign(struct config *config, const struct key *key, const char *valu
 	case KIND_SWITCH: return parse_switch(value, field);
 	case KIND_RULES: return parse_rules(value, field);
 	case KIND_PATTERNS: r = check_patterns(value); return r < 0 ? r : assign_text(field, value);
+	case KIND_EVENTS: return append_events(field, value, why);
 	case KIND_LEVEL:
 		level = log_level_from_name(value);
 		if (level < 0)
@@ -232,7 +264,7 @@ static void warn(struct reading *reading, const char *what, const char *name, co
 static int on_key(void *userdata, const char *section, const char *name, const char *value)
 {
 	struct reading *reading = userdata;
-	char why[160];
+	char why[160], reason[PMU_REASON_MAX] = "";
 	int r;
 
 	if (reading->cut) {
@@ -242,13 +274,15 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 	for (size_t i = 0; i < N_KEYS; i++) {
 		if (strcmp(keys[i].section, section) || strcmp(keys[i].name, name))
 			continue;
-		r = assign(reading->config, &keys[i], value);
+		r = assign(reading->config, &keys[i], value, reason);
 		if (r == -ENOMEM)
 			reading->error = r;
 		if (r == -ERANGE)
 			snprintf(why, sizeof(why), "%.40s is not between %llu and %llu, ignoring",
 				 value, (unsigned long long)keys[i].min,
 				 (unsigned long long)keys[i].max);
+		else if (reason[0])
+			snprintf(why, sizeof(why), "%s, ignoring", reason);
 		else
 			snprintf(why, sizeof(why), "cannot take \"%.40s\", ignoring", value);
 		if (r < 0)
@@ -296,11 +330,12 @@ static int read_directory(struct config *config, const char *pattern, unsigned i
 int config_read(const char *path, struct config *ret, unsigned int *ret_warnings)
 {
 	struct config config = {};
+	char reason[PMU_REASON_MAX];
 	unsigned int warnings = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < N_KEYS && r >= 0; i++)
-		r = assign(&config, &keys[i], keys[i].fallback);
+		r = assign(&config, &keys[i], keys[i].fallback, reason);
 	if (r >= 0 && path)
 		r = read_file(&config, path, true, &warnings);
 	if (r >= 0 && !path) {
@@ -324,6 +359,7 @@ void config_done(struct config *config)
 	free(TAKE_PTR(config->socket));
 	free(TAKE_PTR(config->store_directory));
 	free(TAKE_PTR(config->doorbell_devices));
+	free(TAKE_PTR(config->counter_events));
 }
 
 void config_print_keys(FILE *out)

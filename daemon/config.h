@@ -21,6 +21,8 @@ struct config {
 	struct rule_set rules; /* [Rules] Disable= */
 	char *doorbell_devices; /* [Rules] DoorbellDevices=, patterns of providers */
 	uint64_t max_violations; /* [Rules] MaxViolations= */
+	char *counter_events; /* [Counters] Events=, in perf's syntax */
+	uint64_t max_counters; /* [Counters] Max=, open at the same time */
 	bool store; /* [Store] Enabled= */
 	char *store_directory; /* [Store] Directory=, "": where systemd or the house says */
 	uint64_t store_days; /* [Store] RetentionDays=, 0 = for ever */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A device as sysfs shows it, and its row of the ledger. */
+/* A device as sysfs shows it. */
 #ifndef CXLIRQD_DEVICE_H
 #define CXLIRQD_DEVICE_H
 
@@ -9,7 +9,7 @@
 
 #include <cxlirqd/record.h>
 
-struct model;
+#include "feature.h"
 
 struct device {
 	char name[64];
@@ -18,14 +18,10 @@ struct device {
 	char module[32];
 	char parent[64];
 	char class_name[64];
+	bool seen_unbound; /* its driver was bound while the daemon listened */
 	uint32_t n_sysfs_vectors;
+	struct hardware_list hardware;
 	UT_hash_handle hh;
 };
-
-/*
- * The ledger: a row for each device that provides vectors or has a handler, and for each PCI
- * function. New array, NULL without memory.
- */
-json_t *device_ledger(const struct model *model);
 
 #endif

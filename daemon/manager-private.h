@@ -42,7 +42,16 @@ struct manager {
 	uint64_t tick_ns; /* what it is set to */
 	int64_t started_us;
 	bool snapshotting;
+	struct pmu_table *pmus;
+	struct pmu_set *standing; /* [Counters] Events=, NULL = none */
+	bool pmus_stale; /* sysfs may have others */
+	bool pmus_changed; /* it has: the standing counters follow */
 };
+
+uint64_t manager_now_ns(void);
+/* One record of the daemon's own through the chain. @userdata: the manager. */
+void manager_feed(const struct record_header *record, void *userdata);
+void manager_batch_end(struct manager *m);
 
 /* One event, made once, for every sink. @json is taken over. */
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
@@ -56,6 +65,22 @@ int manager_new_keepers(struct manager *m);
 int manager_acknowledge(uint64_t id, void *userdata);
 int manager_history(const struct history_filter *filter, history_row_fn row, void *row_userdata,
 		    bool *ret_cut, void *userdata);
+
+/* What sysfs tells goes by here, for what it means to the counters. */
+void manager_watch_pmus(struct manager *m, const struct record_header *record);
+/* All of it has been told. */
+void manager_settle_pmus(struct manager *m);
+/* A burst of uevents has been read. @userdata: the manager. */
+void manager_on_settled(void *userdata);
+void manager_start_counters(struct manager *m);
+void manager_read_counters(void *userdata);
+int manager_count_start(const json_t *events, const char *pmu, struct counting **ret,
+			char ret_reason[COUNT_REASON_MAX], void *userdata);
+void manager_count_read(struct counting *counting, bool again, counted_fn each, void *each_userdata,
+			void *userdata);
+void manager_count_end(struct counting *counting, void *userdata);
+/* How many kernel counters are open: a new object, null in a replay */
+json_t *manager_counters_to_json(const struct manager *m);
 
 /* The object of GetStatus; what it says is up to date. New reference. */
 json_t *manager_status(struct manager *m);

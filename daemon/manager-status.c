@@ -77,7 +77,7 @@ json_t *manager_status(struct manager *m)
 	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
 		events += t.changes[type];
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
-			 "s:I, s:o, s:I, s:o, s:I, s:I, s:o}",
+			 "s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:s?, s:I, s:o}",
 			 "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
 			 m->replay				   ? "replay" :
 			 base && base->mode == RECORD_MODE_TRACING ? "tracing" :
@@ -93,7 +93,9 @@ json_t *manager_status(struct manager *m)
 			 model_corrections_to_json(m->model), "events", (json_int_t)events,
 			 "refused", model_refused_to_json(m->model), "violations_open",
 			 (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused, "store",
-			 store_to_json(m));
+			 store_to_json(m), "vector_space", model_space_to_json(m->model),
+			 "vector_space_reason", model_space_reason(m->model), "pmus",
+			 (json_int_t)t.pmus, "counters", manager_counters_to_json(m));
 }
 
 int manager_print(struct manager *m, FILE *out)

@@ -25,6 +25,7 @@
 
 #include "decode.h"
 #include "log.h"
+#include "pmu-counter.h"
 #include "privilege.h"
 #include "probe.h"
 #include "ring.h"
@@ -49,6 +50,11 @@ static uint64_t now_ns(clockid_t clock)
 
 	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+uint64_t manager_now_ns(void)
+{
+	return now_ns(CLOCK_BOOTTIME);
 }
 
 /* ---- the chain ----------------------------------------------------------------------------- */
@@ -83,7 +89,10 @@ static void manager_on_change(const struct change *change, void *userdata)
 	if (m->topology && change->vector && change->vector->msi_type &&
 	    (change->type == CHANGE_VECTOR_ALLOCATED || change->type == CHANGE_VECTOR_FREED))
 		topology_touch(m->topology, change->vector->provider.name);
-	if (change->type != CHANGE_CHECK)
+	/* nor that its probe failed, which decides what a refusal meant */
+	if (m->topology && change->demands && change->error)
+		topology_touch(m->topology, change->demands->device);
+	if (change_name(change->type))
 		manager_publish(m, change_to_json(m->model, change), NULL, 0);
 	m->change_us = model_time_us(m->model, change->time_ns);
 	rule_eval(&m->rules, m->model, change, manager_on_finding, m);
@@ -91,13 +100,14 @@ static void manager_on_change(const struct change *change, void *userdata)
 
 /* ---- sources ------------------------------------------------------------------------------- */
 
-static void manager_feed(const struct record_header *record, void *userdata)
+void manager_feed(const struct record_header *record, void *userdata)
 {
 	manager_on_record(record, record->size, userdata);
 }
 
 static int manager_feed_topology(const struct record_header *record, void *userdata)
 {
+	manager_watch_pmus(userdata, record);
 	manager_feed(record, userdata);
 	return 0;
 }
@@ -114,7 +124,7 @@ static void manager_arm_tick(struct manager *m)
 	sd_event_source_set_enabled(m->tick, due ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-static void manager_batch_end(struct manager *m)
+void manager_batch_end(struct manager *m)
 {
 	manager_sinks_batch_end(m);
 	manager_arm_tick(m);
@@ -274,6 +284,7 @@ static int manager_retell(void *userdata)
 	r = topology_read(m->topology, now_ns(CLOCK_BOOTTIME));
 	if (r < 0)
 		log_warning("cannot read all of sysfs, going on without: %s", strerror(-r));
+	manager_read_counters(m);
 	return manager_snapshot(m);
 }
 
@@ -285,6 +296,7 @@ static int manager_reread(void *userdata)
 	if (m->replay)
 		return 0;
 	topology_read(m->topology, now_ns(CLOCK_BOOTTIME));
+	manager_read_counters(m);
 	return manager_snapshot(m);
 }
 
@@ -336,6 +348,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	manager_drain(m);
 	topology_settle(m->topology);
 	topology_read_pmus(m->topology, false, now_ns(CLOCK_BOOTTIME));
+	manager_settle_pmus(m);
 	tick.time_ns = now_ns(CLOCK_BOOTTIME);
 	manager_feed(&tick, m);
 	manager_batch_end(m);
@@ -402,6 +415,10 @@ static int manager_new_sinks(struct manager *m, bool keep)
 					      .violations = m->violations,
 					      .acknowledge = manager_acknowledge,
 					      .history = manager_history,
+					      .read_counters = manager_read_counters,
+					      .count_start = manager_count_start,
+					      .count_read = manager_count_read,
+					      .count_end = manager_count_end,
 					      .userdata = m };
 	int r = sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
 
@@ -410,8 +427,14 @@ static int manager_new_sinks(struct manager *m, bool keep)
 
 static int manager_new_sources(struct manager *m)
 {
-	int r = probe_new(m->config->ring_size, &m->probe);
+	int r = topology_new("/", manager_feed_topology, m, &m->topology);
 
+	if (r < 0)
+		return r;
+	r = topology_read_apart(m->topology, "/");
+	if (r < 0 && r != -EPERM)
+		log_warning("no process to read config space: %s", strerror(-r));
+	r = probe_new(m->config->ring_size, &m->probe);
 	if (r < 0)
 		return r;
 	if (probe_tracing(m->probe)) {
@@ -419,7 +442,7 @@ static int manager_new_sources(struct manager *m)
 		if (r < 0)
 			return r;
 	}
-	return topology_new("/", manager_feed_topology, m, &m->topology);
+	return pmu_table_new("/", m->config->max_counters, &m->pmus);
 }
 
 int manager_new(const struct config *config, const char *replay, const char *record, bool keep,
@@ -468,6 +491,8 @@ struct manager *manager_free(struct manager *m)
 	sd_event_source_unref(m->tick);
 	sd_event_source_unref(m->beat);
 	sink_varlink_free(m->varlink);
+	pmu_set_free(m->standing);
+	pmu_table_free(m->pmus);
 	sink_journal_free(m->journal);
 	sink_store_free(m->store);
 	topology_free(m->topology);
@@ -502,7 +527,7 @@ static int manager_attach_sources(struct manager *m)
 			return r;
 	}
 	if (!m->replay) {
-		r = topology_attach(m->topology, m->event, NULL);
+		r = topology_attach(m->topology, m->event, manager_on_settled);
 		if (r < 0)
 			log_warning(
 				"no uevents, new devices are seen at the next snapshot only: %s",
@@ -551,6 +576,8 @@ int manager_serve(struct manager *m)
 		log_error("cannot listen on %s: %s", m->config->socket, strerror(-r));
 	if (r < 0)
 		return r;
+	if (!m->replay)
+		manager_start_counters(m);
 	r = privilege_drop();
 	if (r < 0) {
 		log_error("cannot give up privileges: %s", strerror(-r));

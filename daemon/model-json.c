@@ -3,6 +3,8 @@
 #define HASH_NONFATAL_OOM 1
 #include "model-private.h"
 
+#include "ledger.h"
+
 #include <stdlib.h>
 
 json_t *text_to_json(const char *text)
@@ -194,12 +196,24 @@ json_t *model_corrections_to_json(const struct model *model)
 json_t *model_refused_to_json(const struct model *model)
 {
 	static const char *const names[] = {
-		[TABLE_DOMAINS] = "domains",	 [TABLE_VECTORS] = "vectors",
-		[TABLE_ACTIONS] = "handlers",	 [TABLE_OWNERS] = "owners",
-		[TABLE_DEVICES] = "devices",	 [TABLE_SYSFS] = "sysfs-vectors",
-		[TABLE_HOOKS] = "hooks",	 [TABLE_NAMES] = "names",
-		[TABLE_DOORBELLS] = "doorbells", [TABLE_BARS] = "bars",
+		[TABLE_DOMAINS] = "domains",
+		[TABLE_VECTORS] = "vectors",
+		[TABLE_ACTIONS] = "handlers",
+		[TABLE_OWNERS] = "owners",
+		[TABLE_DEVICES] = "devices",
+		[TABLE_SYSFS] = "sysfs-vectors",
+		[TABLE_HOOKS] = "hooks",
+		[TABLE_NAMES] = "names",
+		[TABLE_DOORBELLS] = "doorbells",
+		[TABLE_BARS] = "bars",
 		[TABLE_PMUS] = "pmus",
+		[TABLE_DEMANDS] = "demands",
+		[TABLE_ASKS] = "message-numbers",
+		[TABLE_FEATURES] = "features",
+		[TABLE_DRIVERS] = "drivers",
+		[TABLE_SPACE] = "cpus",
+		[TABLE_PMU_WORDS] = "pmu-events",
+		[TABLE_COUNTERS] = "counters",
 	};
 	_Static_assert(sizeof(names) / sizeof(*names) == TABLE_MAX, "a table has no name");
 	json_t *array = json_array();
@@ -211,10 +225,14 @@ json_t *model_refused_to_json(const struct model *model)
 
 json_t *model_to_json(const struct model *model)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", 1, "support",
-			 model_support_to_json(model), "domains", model_domains_to_json(model),
-			 "vectors", model_vectors_to_json(model, NULL, NULL), "devices",
-			 device_ledger(model), "doorbells", model_doorbells_to_json(model), "lost",
-			 model_lost_to_json(model), "corrections", model_corrections_to_json(model),
-			 "refused", model_refused_to_json(model));
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+			 1, "support", model_support_to_json(model), "domains",
+			 model_domains_to_json(model), "vectors",
+			 model_vectors_to_json(model, NULL, NULL), "devices",
+			 ledger_to_json(model, NULL), "vector_space", model_space_to_json(model),
+			 "doorbells", model_doorbells_to_json(model), "pmus",
+			 model_pmus_to_json(model, NULL), "counters",
+			 model_counters_to_json(model, NULL), "lost", model_lost_to_json(model),
+			 "corrections", model_corrections_to_json(model), "refused",
+			 model_refused_to_json(model));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of the model: only domain.c, vector.c, action.c, device.c and model*.c see this. */
+/* Inside of the model: only the files of the state see this, and tests. */
 #ifndef CXLIRQD_MODEL_PRIVATE_H
 #define CXLIRQD_MODEL_PRIVATE_H
 
@@ -47,6 +47,14 @@ struct hook {
 	char reason[128];
 };
 
+/* A driver that sysfs was asked for */
+struct driver {
+	char bus[16];
+	char name[32];
+	bool present;
+};
+#define MODEL_DRIVERS_MAX 64
+
 struct lost {
 	char reason[40];
 	uint64_t count;
@@ -85,9 +93,21 @@ struct model {
 	struct sysfs_vector *sysfs_vectors;
 	uint32_t n_sysfs_listings;
 
+	struct demands *demands;
+	uint32_t n_asks; /* of all */
+	uint32_t n_hardware; /* statements of config space, of all devices */
+	struct driver drivers[MODEL_DRIVERS_MAX];
+	uint32_t n_drivers;
+	struct space space;
+	struct space_cpu *space_cpus;
+	struct lifetime lifetimes[LIFETIMES_MAX];
+	uint64_t n_lifetimes; /* ever: the next one's place */
+
 	struct doorbell *doorbells;
 	struct bar *bars;
 	struct pmu *pmus;
+	uint32_t n_pmu_words; /* of all */
+	struct counter *counters;
 	char patterns[MODEL_PATTERNS_MAX][64]; /* providers whose vectors are doorbells */
 	uint32_t n_patterns;
 	uint64_t tick_ns; /* when a tick is wanted, 0 = none is */
@@ -189,7 +209,10 @@ json_t *action_to_json(const struct model *model, const struct vector *vector,
 
 void model_want_tick(struct model *model, uint64_t time_ns);
 void pmu_apply(struct model *model, const struct record_pmu *r);
+void pmu_apply_event(struct model *model, const struct record_pmu_event *r);
 void pmus_free(struct model *model);
+void counter_apply(struct model *model, const struct record_counter *r);
+void counters_free(struct model *model);
 
 void bar_apply(struct model *model, const struct record_bar *r);
 void bars_free(struct model *model);
@@ -217,7 +240,38 @@ void doorbell_handlers(struct model *model, const struct vector *vector,
 void doorbell_settled(struct model *model, const struct vector *vector, const struct cause *cause,
 		      const struct record_header *header);
 
+/* Whether vectors that appear now are the answer to a driver's call, as far as that was told. */
+enum answering { ANSWERING_UNKNOWN, ANSWERING_NO, ANSWERING_YES };
+enum answering demands_answering(const struct model *model, const char *device);
+void demand_apply(struct model *model, const struct record_demand *r);
+/* The question that this request followed, NULL = none did. Borrowed. */
+const struct ask *demands_request_refused(struct model *model, const struct vector *vector,
+					  int error, const struct record_header *header);
+void demands_vector_freed(struct model *model, const struct vector *vector,
+			  const struct record_header *header);
+/* Sysfs shows the device with this driver, or with none. */
+void demands_device(struct model *model, const struct record_device *r);
+void demands_device_gone(struct model *model, const char *device);
+/* Records were lost: what is being answered is not known. */
+void demands_doubt(struct model *model);
+void demands_tick(struct model *model, const struct record_header *header);
+void demands_free(struct model *model);
+
+void feature_apply(struct model *model, const struct record_feature *r);
+void hardware_forget(struct model *model, struct device *device);
+void driver_apply(struct model *model, const struct record_driver *r);
+
+void space_apply(struct model *model, const struct record_space *r);
+void space_walk_end(struct model *model, const struct record_snapshot *r);
+void space_free(struct model *model);
+
+void lifetime_vector_freed(struct model *model, const struct vector *vector,
+			   const struct record_header *header);
+void lifetime_handler_freed(struct model *model, uint32_t irq, uint64_t cookie,
+			    const struct record_header *header);
+
 void sysfs_vectors_free(struct model *model);
+void devices_free(struct model *model);
 void device_apply(struct model *model, const struct record_device *r);
 void device_apply_gone(struct model *model, const struct record_device *r);
 void device_apply_sysfs_vector(struct model *model, const struct record_sysfs_vector *r);

@@ -41,7 +41,6 @@ struct model *model_free(struct model *model)
 	struct domain *domain, *next_domain;
 	struct vector *vector, *next_vector;
 	struct owner *owner, *next_owner;
-	struct device *device, *next_device;
 
 	if (!model)
 		return NULL;
@@ -57,14 +56,14 @@ struct model *model_free(struct model *model)
 		HASH_DEL(model->owners, owner);
 		free(owner);
 	}
-	HASH_ITER(hh, model->devices, device, next_device) {
-		HASH_DEL(model->devices, device);
-		free(device);
-	}
+	devices_free(model);
 	sysfs_vectors_free(model);
+	demands_free(model);
+	space_free(model);
 	doorbells_free(model);
 	bars_free(model);
 	pmus_free(model);
+	counters_free(model);
 	tombstones_clear(&model->dead_irqs);
 	tombstones_clear(&model->dead_domains);
 	free(model->names);
@@ -90,7 +89,7 @@ bool model_is_full(struct model *model, enum table table, uint32_t n)
 void model_change(struct model *model, struct change *change, const struct record_header *header)
 {
 	change->time_ns = header->time_ns;
-	if (change->type != CHANGE_CHECK)
+	if (change_name(change->type))
 		model->changes[change->type]++;
 	if (model->change)
 		model->change(change, model->userdata);
@@ -229,6 +228,7 @@ static void apply_lost(struct model *model, const struct record_lost *r)
 	struct lost *lost = lost_find(model, r->reason);
 
 	bars_doubt(model);
+	demands_doubt(model);
 	if (__builtin_add_overflow(lost->count, r->count, &lost->count))
 		lost->count = UINT64_MAX;
 	model_change(model, &change, &r->header);
@@ -254,6 +254,7 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 	domain_walk_end(model, r);
 	doorbells_walk_end(model, r);
 	model->walking = false;
+	space_walk_end(model, r);
 	tombstones_clear(&model->dead_irqs);
 	tombstones_clear(&model->dead_domains);
 	if (r->complete)
@@ -279,6 +280,7 @@ static void apply_tick(struct model *model, const struct record_header *header)
 	model->tick_ns = 0;
 	vectors_tick(model, header);
 	doorbells_tick(model, header);
+	demands_tick(model, header);
 }
 
 void model_apply(struct model *model, const struct event *event)
@@ -311,7 +313,13 @@ void model_apply(struct model *model, const struct event *event)
 	case RECORD_BAR: return bar_apply(model, event->bar);
 	case RECORD_TICK: return apply_tick(model, event->header);
 	case RECORD_PMU: return pmu_apply(model, event->pmu);
+	case RECORD_PMU_EVENT: return pmu_apply_event(model, event->pmu_event);
+	case RECORD_COUNTER: return counter_apply(model, event->counter);
 	case RECORD_PATTERN: return doorbell_apply_pattern(model, event->pattern);
+	case RECORD_DEMAND: return demand_apply(model, event->demand);
+	case RECORD_SPACE: return space_apply(model, event->space);
+	case RECORD_FEATURE: return feature_apply(model, event->feature);
+	case RECORD_DRIVER: return driver_apply(model, event->driver);
 	default: model->unknown_records++;
 	}
 }
@@ -411,6 +419,7 @@ void model_totals(const struct model *model, struct model_totals *ret)
 	*ret = (struct model_totals){ .domains = HASH_COUNT(model->domains),
 				      .vectors = HASH_COUNT(model->vectors),
 				      .devices = HASH_COUNT(model->devices),
+				      .pmus = HASH_COUNT(model->pmus),
 				      .records = model->records,
 				      .unknown_records = model->unknown_records,
 				      .snapshots = model->snapshots,

@@ -11,10 +11,14 @@
 #include <stdint.h>
 
 #include "change.h"
+#include "counter.h"
+#include "demand.h"
 #include "device.h"
 #include "domain.h"
 #include "doorbell.h"
 #include "event.h"
+#include "lifetime.h"
+#include "space.h"
 #include "vector.h"
 
 /* Differences that a later snapshot found between model and kernel, by kind */
@@ -46,6 +50,13 @@ enum table {
 	TABLE_DOORBELLS,
 	TABLE_BARS,
 	TABLE_PMUS,
+	TABLE_DEMANDS, /* PCI functions that asked for vectors */
+	TABLE_ASKS,
+	TABLE_FEATURES, /* that config space states */
+	TABLE_DRIVERS,
+	TABLE_SPACE, /* CPUs */
+	TABLE_PMU_WORDS, /* events and formats of all PMUs */
+	TABLE_COUNTERS,
 	TABLE_MAX
 };
 
@@ -53,8 +64,8 @@ struct model_limits {
 	uint32_t entries[TABLE_MAX];
 };
 #define MODEL_LIMITS_DEFAULT                                                                       \
-	((struct model_limits){                                                                    \
-		{ 65536, 262144, 524288, 524288, 65536, 262144, 256, 256, 4096, 4096, 1024 } })
+	((struct model_limits){ { 65536, 262144, 524288, 524288, 65536, 262144, 256, 256, 4096,    \
+				  4096, 1024, 65536, 262144, 262144, 64, 8192, 65536, 8192 } })
 
 typedef void (*model_change_fn)(const struct change *change, void *userdata);
 
@@ -87,24 +98,39 @@ uint64_t model_tick_due(const struct model *model);
 
 /* The CXL PMU that @device ("pmu_mem0.0") is, NULL = it is none, or not known. Borrowed. */
 const struct pmu *model_pmu(const struct model *model, const char *device);
+/* The same by perf's name, "cxl_pmu_mem0.0" */
+const struct pmu *model_pmu_named(const struct model *model, const char *name);
 
 /* In the order of irq, id, name. */
 const struct vector *model_vectors(const struct model *model);
 const struct domain *model_domains(const struct model *model);
 const struct device *model_devices(const struct model *model);
 
+const struct pmu *model_pmus(const struct model *model);
+/* In the order in which they were told first */
+const struct counter *model_counters(const struct model *model);
+
 /* Name of an enumerator of the traced kernel, NULL = unknown */
 const char *model_name(const struct model *model, enum record_name_kind kind, uint32_t value);
+
+/* An event or a term of a PMU, as sysfs has it */
+struct pmu_word {
+	uint32_t kind; /* enum record_pmu_event_kind */
+	char name[64];
+	char value[128];
+};
 
 struct pmu {
 	char name[64]; /* perf's */
 	char device[64];
 	char cpumask[64]; /* CPU list, as sysfs has it */
+	struct pmu_word *words;
+	uint32_t n_words;
 	UT_hash_handle hh;
 };
 
 struct model_totals {
-	uint32_t domains, vectors, devices;
+	uint32_t domains, vectors, devices, pmus;
 	uint64_t records, unknown_records, snapshots, snapshot_ns;
 	uint64_t changes[CHANGE_TYPE_MAX];
 	uint64_t corrections[CORRECTION_MAX];
@@ -126,6 +152,9 @@ int64_t model_time_us(const struct model *model, uint64_t time_ns);
 json_t *model_domains_to_json(const struct model *model);
 json_t *model_vectors_to_json(const struct model *model, const char *device, const uint32_t *irq);
 json_t *model_doorbells_to_json(const struct model *model);
+/* @pmu: of this one only, NULL = of all */
+json_t *model_pmus_to_json(const struct model *model, const char *pmu);
+json_t *model_counters_to_json(const struct model *model, const char *pmu);
 json_t *model_support_to_json(const struct model *model);
 json_t *model_lost_to_json(const struct model *model);
 json_t *model_corrections_to_json(const struct model *model);

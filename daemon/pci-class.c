@@ -6,8 +6,10 @@
 #include "pci-class.h"
 
 #include <pci/pci.h>
-#include <setjmp.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "pci-access.h"
 
 #define KEPT_MAX 64U
 #define CLASS_CXL 0x0502U
@@ -21,37 +23,39 @@ struct pci_class {
 	} kept[KEPT_MAX];
 };
 
-static _Thread_local jmp_buf failed;
-
-/* libpci's own function for this ends the process. */
-static void PCI_NONRET on_error(char *format, ...)
-{
-	(void)format;
-	longjmp(failed, 1);
-}
+struct lookup {
+	unsigned int code;
+	char *buffer;
+	size_t size;
+	bool found;
+};
 
 /* lspci's name of the class; but for CXL, where that is just "CXL", that of its interface. */
-static void look_up(const char *ids_path, unsigned int code, char *buffer, size_t size)
+static void on_look_up(struct pci_access *access, void *argument)
 {
 	const int flags = PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB;
-	struct pci_access *access = pci_alloc();
-	char *volatile name = NULL;
+	struct lookup *l = argument;
+	char *name = NULL;
 
-	access->error = on_error;
-	access->id_lookup_mode = 0; /* no cache file in somebody's home */
+	if (l->code >> 8 == CLASS_CXL)
+		name = pci_lookup_name(access, l->buffer, (int)l->size, PCI_LOOKUP_PROGIF | flags,
+				       l->code >> 8, l->code & 0xff);
+	if (!name)
+		name = pci_lookup_name(access, l->buffer, (int)l->size, PCI_LOOKUP_CLASS | flags,
+				       l->code >> 8);
+	l->found = name != NULL;
+}
+
+static void look_up(const char *ids_path, unsigned int code, char *buffer, size_t size)
+{
+	struct lookup l = { code, buffer, size, false };
+	struct pci_access *access = pci_access_new();
+
 	if (ids_path)
 		pci_set_name_list_path(access, (char *)ids_path, 0);
-	if (!setjmp(failed)) {
-		if (code >> 8 == CLASS_CXL)
-			name = pci_lookup_name(access, buffer, (int)size, PCI_LOOKUP_PROGIF | flags,
-					       code >> 8, code & 0xff);
-		if (!name)
-			name = pci_lookup_name(access, buffer, (int)size, PCI_LOOKUP_CLASS | flags,
-					       code >> 8);
-	}
-	pci_cleanup(access);
-	if (!name)
+	if (pci_access_run(access, on_look_up, &l) < 0 || !l.found)
 		snprintf(buffer, size, "0x%06x", code);
+	pci_access_free(access);
 }
 
 void pci_class_name(struct pci_class *c, unsigned int code, char *buffer, size_t size)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What stays: CAP_BPF and CAP_PERFMON, without which the snapshot program could not be run again
- * and the counters of the programs not be read. Loading, attaching and looking up symbols, which
+ * and the counters of the programs not be read. CAP_PERFMON also opens counters of CXL PMUs, which
+ * come and go, and are asked for, at any time. Loading, attaching and looking up symbols, which
  * want more, are over by then.
  */
 #include "privilege.h"

@@ -452,20 +452,29 @@ static void describe_features(const struct probe *probe, const struct descriptio
 		probe->tracing ?
 			"the kernel does not tell its symbols (kptr_restrict, KALLSYMS_ALL)" :
 			probe->reason;
+	/* only there does the kernel share out vectors of a CPU to devices */
+	bool x86 = !strcmp(probe->uts.machine, "x86_64");
 	const struct {
 		const char *name;
 		bool there;
+		const char *not_needed;
 	} features[] = {
-		{ "snapshot of irq_domains", roots && roots->irq_domain_list },
-		{ "snapshot of interrupts", roots && (roots->sparse_irqs || roots->irq_desc_tree) },
+		{ "snapshot of irq_domains", roots && roots->irq_domain_list, NULL },
+		{ "snapshot of interrupts", roots && (roots->sparse_irqs || roots->irq_desc_tree),
+		  NULL },
 		{ "snapshot of managed requests",
-		  roots && roots->devices_kset && roots->devm_irq_release },
-		{ "per-CPU interrupt counts", roots && roots->per_cpu_offset },
+		  roots && roots->devices_kset && roots->devm_irq_release, NULL },
+		{ "per-CPU interrupt counts", roots && roots->per_cpu_offset, NULL },
+		{ "vector space", roots && roots->vector_matrix && roots->per_cpu_offset,
+		  x86 ? NULL : "not needed: not an x86 kernel" },
 	};
 
-	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++)
-		describe_hook(d, RECORD_HOOK_FEATURE, features[i].name, features[i].there, true,
-			      features[i].there ? "" : why);
+	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++) {
+		const char *reason = features[i].not_needed ?: why;
+
+		describe_hook(d, RECORD_HOOK_FEATURE, features[i].name, features[i].there,
+			      !is_fine_without(reason), features[i].there ? "" : reason);
+	}
 }
 
 void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime_offset_ns,

@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Rules about who has a vector: refused, left behind, taken away too early, misplaced, hidden. */
+/* Rules about who has a vector: left behind, taken away too early, misplaced, hidden. */
 #include "rule-private.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-bool rule_vector_refused(const struct model *model, const struct change *change,
-			 struct finding *ret)
-{
-	char who[64];
-
-	if (!change->error)
-		return false;
-	finding_at(ret, model, change->vector);
-	finding_say(ret, "A handler was asked for on interrupt %u, and the answer was: %s (%s).",
-		    change->vector->irq, strerror(change->error),
-		    cause_words(change->cause, who, sizeof(who)));
-	return true;
-}
 
 static bool is_bound(const struct model *model, const struct record_dev *provider)
 {

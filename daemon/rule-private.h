@@ -31,6 +31,8 @@ bool rule_vector_outlives_provider(const struct model *model, const struct chang
 				   struct finding *ret);
 bool rule_vector_refused(const struct model *model, const struct change *change,
 			 struct finding *ret);
+bool rule_vector_space_low(const struct model *model, const struct change *change,
+			   struct finding *ret);
 bool rule_vector_hidden(const struct model *model, const struct change *change,
 			struct finding *ret);
 

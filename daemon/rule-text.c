@@ -91,6 +91,13 @@ static const struct rule_text texts[] = {
 				  "The device works without it or not at all: look at its driver's "
 				  "messages, at "
 				  "'cxlirqctl devices', and at what else holds the interrupt." },
+	[RULE_VECTOR_SPACE_LOW] = { "vector-space-low", SEVERITY_WARNING,
+				    "9274d83ebd2e489d87e345b9c73dbd39",
+				    "The CPUs have few interrupt vectors left for devices: the "
+				    "next driver that asks for many may get none.",
+				    "See 'cxlirqctl devices' for those that were granted more than "
+				    "they use; fewer queues, or interrupt remapping with more CPUs "
+				    "online, help." },
 	[RULE_MESSAGE_COLLISION] = { "message-collision", SEVERITY_ERROR,
 				     "a69478264aa2429497bc6071cf46905d",
 				     "Two live vectors of different owners carry the same address "

@@ -10,21 +10,29 @@
 #include <string.h>
 
 static const struct {
-	enum change_type about;
+	enum change_type about, or_about; /* the same for those that look at one kind only */
 	rule_fn judge;
 } rules[] = {
-	[RULE_DOORBELL_MESSAGE_CHANGED] = { CHANGE_DOORBELL, rule_doorbell_message_changed },
-	[RULE_IMMUTABLE_MESSAGE_CHANGED] = { CHANGE_MESSAGE, rule_immutable_message_changed },
-	[RULE_DOORBELL_ON_MUTABLE_PARENT] = { CHANGE_DOORBELL, rule_doorbell_on_mutable_parent },
-	[RULE_DOORBELL_PUBLISHED_EARLY] = { CHANGE_DOORBELL, rule_doorbell_published_early },
-	[RULE_DOORBELL_MESSAGE_DROPPED] = { CHANGE_DOORBELL, rule_doorbell_message_dropped },
-	[RULE_DOORBELL_STALE_MAPPING] = { CHANGE_DOORBELL, rule_doorbell_stale_mapping },
-	[RULE_PMU_VECTOR_MISPLACED] = { CHANGE_CHECK, rule_pmu_vector_misplaced },
-	[RULE_VECTOR_ORPHANED] = { CHANGE_CHECK, rule_vector_orphaned },
-	[RULE_VECTOR_OUTLIVES_PROVIDER] = { CHANGE_VECTOR_FREED, rule_vector_outlives_provider },
-	[RULE_VECTOR_REFUSED] = { CHANGE_DEMAND, rule_vector_refused },
-	[RULE_MESSAGE_COLLISION] = { CHANGE_CHECK, rule_message_collision },
-	[RULE_VECTOR_HIDDEN] = { CHANGE_CHECK, rule_vector_hidden },
+	[RULE_DOORBELL_MESSAGE_CHANGED] = { CHANGE_DOORBELL, CHANGE_DOORBELL,
+					    rule_doorbell_message_changed },
+	[RULE_IMMUTABLE_MESSAGE_CHANGED] = { CHANGE_MESSAGE, CHANGE_MESSAGE,
+					     rule_immutable_message_changed },
+	[RULE_DOORBELL_ON_MUTABLE_PARENT] = { CHANGE_DOORBELL, CHANGE_DOORBELL,
+					      rule_doorbell_on_mutable_parent },
+	[RULE_DOORBELL_PUBLISHED_EARLY] = { CHANGE_DOORBELL, CHANGE_DOORBELL,
+					    rule_doorbell_published_early },
+	[RULE_DOORBELL_MESSAGE_DROPPED] = { CHANGE_DOORBELL, CHANGE_DOORBELL,
+					    rule_doorbell_message_dropped },
+	[RULE_DOORBELL_STALE_MAPPING] = { CHANGE_DOORBELL, CHANGE_DOORBELL,
+					  rule_doorbell_stale_mapping },
+	[RULE_PMU_VECTOR_MISPLACED] = { CHANGE_CHECK, CHANGE_CHECK, rule_pmu_vector_misplaced },
+	[RULE_VECTOR_ORPHANED] = { CHANGE_CHECK, CHANGE_CHECK, rule_vector_orphaned },
+	[RULE_VECTOR_OUTLIVES_PROVIDER] = { CHANGE_VECTOR_FREED, CHANGE_VECTOR_FREED,
+					    rule_vector_outlives_provider },
+	[RULE_VECTOR_REFUSED] = { CHANGE_DEMAND, CHANGE_CHECK_DEMAND, rule_vector_refused },
+	[RULE_MESSAGE_COLLISION] = { CHANGE_CHECK, CHANGE_CHECK, rule_message_collision },
+	[RULE_VECTOR_SPACE_LOW] = { CHANGE_CHECK_SPACE, CHANGE_CHECK_SPACE, rule_vector_space_low },
+	[RULE_VECTOR_HIDDEN] = { CHANGE_CHECK, CHANGE_CHECK, rule_vector_hidden },
 };
 _Static_assert(sizeof(rules) / sizeof(*rules) == RULE_MAX, "a rule has no line");
 
@@ -34,8 +42,8 @@ void rule_eval(const struct rule_set *set, const struct model *model, const stru
 	for (enum rule_id rule = 0; rule < RULE_MAX; rule++) {
 		struct finding finding = { .rule = rule };
 
-		if (rules[rule].about != change->type || set->off[rule] ||
-		    !rules[rule].judge(model, change, &finding))
+		if ((rules[rule].about != change->type && rules[rule].or_about != change->type) ||
+		    set->off[rule] || !rules[rule].judge(model, change, &finding))
 			continue;
 		if (change->cause && change->cause->valid)
 			finding.cause = *change->cause;

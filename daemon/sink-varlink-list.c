@@ -6,6 +6,7 @@
 #include <cxlirqd/cleanup.h>
 #include <cxlirqd/json.h>
 
+#include "ledger.h"
 #include "sink-varlink-private.h"
 
 /* Answers with @rows, which it takes over, and why there may be none. */
@@ -38,23 +39,14 @@ int sink_varlink_list_devices(struct varlink_call *call, json_t *parameters, voi
 {
 	struct sink_varlink *sink = userdata;
 	const char *name = json_string_value(json_object_get(parameters, "device"));
-	json_t *devices, *row, *only;
-	size_t i;
+	json_t *devices;
 
 	sink->source.refresh(sink->source.userdata);
-	devices = device_ledger(sink->source.model);
-	if (name) {
-		only = json_array();
-		json_array_foreach(devices, i, row)
-			if (!strcmp(json_string_value(json_object_get(row, "device")) ?: "", name))
-				json_array_append(only, row);
+	devices = ledger_to_json(sink->source.model, name);
+	if (name && !json_array_size(devices)) {
 		json_decref(devices);
-		if (!json_array_size(only)) {
-			json_decref(only);
-			return sink_varlink_fail(call, "io.cxlirqd.NoSuchDevice",
-						 json_pack("{s:s}", "device", name));
-		}
-		devices = only;
+		return sink_varlink_fail(call, "io.cxlirqd.NoSuchDevice",
+					 json_pack("{s:s}", "device", name));
 	}
 	return reply_list(sink, call, "devices", devices,
 			  "no PCI function and no vector was found");

@@ -13,12 +13,16 @@
 #include "sink-varlink.h"
 
 struct follower;
+struct count_stream;
 
 struct sink_varlink {
 	struct sink_varlink_source source;
+	sd_event *event; /* borrowed: the server holds it */
 	struct varlink_server *server;
 	struct backlog *backlog;
 	struct follower *monitors, *tracers;
+	struct count_stream *counts;
+	uint64_t next_count; /* number of the next one */
 	unsigned char *raw; /* records since the last piece was sent */
 	size_t n_raw;
 	bool has_group;
@@ -31,6 +35,9 @@ int sink_varlink_reply(struct varlink_call *call, json_t *parameters);
 int sink_varlink_fail(struct varlink_call *call, const char *error, json_t *parameters);
 int sink_varlink_fail_reason(struct varlink_call *call, const char *reason);
 
+/* Whether the caller is root or in the group */
+bool sink_varlink_may_change(const struct sink_varlink *sink, const struct varlink_call *call);
+
 /* The methods, by file */
 int sink_varlink_list_domains(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_list_devices(struct varlink_call *call, json_t *parameters, void *userdata);
@@ -40,6 +47,10 @@ int sink_varlink_list_violations(struct varlink_call *call, json_t *parameters, 
 
 int sink_varlink_monitor(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_list_history(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_list_counters(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_count_events(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_end_count(struct varlink_call *call, json_t *parameters, void *userdata);
+
 int sink_varlink_record_raw(struct varlink_call *call, json_t *parameters, void *userdata);
 
 #endif

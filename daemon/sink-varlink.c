@@ -95,7 +95,7 @@ static int explain_subject(struct varlink_call *call, json_t *parameters, void *
 }
 
 /* Who may change something: root, and the members of the group */
-static bool may_change(const struct sink_varlink *sink, const struct varlink_call *call)
+bool sink_varlink_may_change(const struct sink_varlink *sink, const struct varlink_call *call)
 {
 	struct ucred peer;
 
@@ -156,7 +156,7 @@ static int acknowledge(struct varlink_call *call, json_t *parameters, void *user
 	size_t i;
 	int r = 0;
 
-	if (!may_change(sink, call))
+	if (!sink_varlink_may_change(sink, call))
 		return sink_varlink_fail(call, "io.cxlirqd.PermissionDenied", json_object());
 	if (!sink->source.violations || !sink->source.acknowledge)
 		return sink_varlink_fail_reason(call, "no rule is judged here");
@@ -202,6 +202,24 @@ static const struct varlink_parameter explain_parameters[] = {
 	{},
 };
 
+static const struct varlink_parameter counters_parameters[] = {
+	{ "pmu", VARLINK_STRING, true },
+	{},
+};
+
+static const struct varlink_parameter count_parameters[] = {
+	{ "events", VARLINK_STRINGS, false },
+	{ "pmu", VARLINK_STRING, true },
+	{ "interval_ms", VARLINK_INT, true },
+	{ "times", VARLINK_INT, true },
+	{},
+};
+
+static const struct varlink_parameter end_count_parameters[] = {
+	{ "id", VARLINK_INT, false },
+	{},
+};
+
 static const struct varlink_parameter history_parameters[] = {
 	{ "device", VARLINK_STRING, true },
 	{ "irq", VARLINK_INT, true },
@@ -229,6 +247,9 @@ static const struct varlink_method methods[] = {
 	{ "Explain", explain_subject, explain_parameters, false },
 	{ "Monitor", sink_varlink_monitor, monitor_parameters, true },
 	{ "ListHistory", sink_varlink_list_history, history_parameters, true },
+	{ "ListCounters", sink_varlink_list_counters, counters_parameters, false },
+	{ "CountEvents", sink_varlink_count_events, count_parameters, true },
+	{ "EndCount", sink_varlink_end_count, end_count_parameters, false },
 	{ "GetSupport", get_support, NULL, false },
 	{ "Snapshot", snapshot, NULL, false },
 	{ "Record", sink_varlink_record_raw, NULL, true },
@@ -267,6 +288,8 @@ int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, 
 	if (!sink)
 		return -ENOMEM;
 	sink->source = *source;
+	sink->event = event;
+	sink->next_count = 1;
 	sink->service = (struct varlink_service){ .vendor = "cxlirq",
 						  .product = "cxlirqd",
 						  .version = CXLIRQD_VERSION,

@@ -13,6 +13,11 @@
 
 struct sink_varlink;
 
+/* One client's counters; what is behind them is the owner's business. */
+struct counting;
+typedef void (*counted_fn)(const struct record_counter *counter, void *userdata);
+#define COUNT_REASON_MAX 128
+
 /* What the socket needs of its owner; all outlive the sink. */
 struct sink_varlink_source {
 	const struct model *model;
@@ -36,6 +41,19 @@ struct sink_varlink_source {
 	 */
 	int (*history)(const struct history_filter *filter, history_row_fn row, void *row_userdata,
 		       bool *ret_cut, void *userdata);
+	/* Bring the standing counters up to date before an answer. NULL: there are none. */
+	void (*read_counters)(void *userdata);
+	/*
+	 * Starts to count @events, an array of strings; @pmu (may be NULL): where events that name
+	 * no PMU are counted. -EINVAL: they make no sense; else nothing can be counted. Either way
+	 * @ret_reason says why, "" = what the errno says. NULL: not to be had.
+	 */
+	int (*count_start)(const json_t *events, const char *pmu, struct counting **ret,
+			   char ret_reason[COUNT_REASON_MAX], void *userdata);
+	/* All that it counts, in the same order each time; read @again, or as it was. */
+	void (*count_read)(struct counting *counting, bool again, counted_fn each,
+			   void *each_userdata, void *userdata);
+	void (*count_end)(struct counting *counting, void *userdata);
 	void *userdata;
 };
 
@@ -43,6 +61,9 @@ struct sink_varlink_source {
 int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, size_t backlog,
 		     struct sink_varlink **ret);
 struct sink_varlink *sink_varlink_free(struct sink_varlink *sink);
+
+/* PMUs came or went: who counts on one that has gone learns it now. NULL will do. */
+void sink_varlink_pmus_changed(struct sink_varlink *sink);
 
 /* -EADDRINUSE: another daemon answers there. */
 int sink_varlink_listen(struct sink_varlink *sink, const char *path);

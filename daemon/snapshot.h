@@ -8,7 +8,8 @@
 /*
  * @program_fd: the snapshot program. @drain is called between pieces and takes everything out of
  * the ring. Returns 0 and whether all of the kernel's state was seen (no missing root, no list
- * that broke off), or a negative errno if the program cannot be run.
+ * that broke off; the vector space does not count), or a negative errno if the program cannot be
+ * run.
  */
 int snapshot_run(int program_fd, void (*drain)(void *userdata), void *userdata, bool *ret_complete);
 

@@ -72,6 +72,7 @@ static struct topology_pmu *pmu_known(struct topology *t, const char *name)
 static int pmu_update(struct topology *t, const struct record_pmu *pmu, uint64_t now_ns)
 {
 	struct topology_pmu *known = pmu_known(t, pmu->name), *grown;
+	int r;
 
 	if (known && !strcmp(known->record.device, pmu->device) &&
 	    !strcmp(known->record.cpumask, pmu->cpumask)) {
@@ -90,7 +91,8 @@ static int pmu_update(struct topology *t, const struct record_pmu *pmu, uint64_t
 		known = &t->pmus[t->n_pmus++];
 	}
 	*known = (struct topology_pmu){ .record = *pmu, .seen = true };
-	return pmu_tell(t, pmu, now_ns);
+	r = pmu_tell(t, pmu, now_ns);
+	return r < 0 ? r : topology_tell_pmu_events(t, pmu->name, now_ns);
 }
 
 static int pmus_forget(struct topology *t, uint64_t now_ns)

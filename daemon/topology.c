@@ -30,11 +30,11 @@ const struct topology_bus topology_buses[] = {
 	{},
 };
 
-/* The same for the monitor. */
-static const char *const subsystems[] = { "pci", "platform", "pci_express", "auxiliary",
-					  "cxl", "virtio",   "pci-epf",	    NULL };
+/* The same for the monitor, and drivers, which belong to no device. */
+static const char *const subsystems[] = { "pci",    "platform", "pci_express", "auxiliary", "cxl",
+					  "virtio", "pci-epf",	"drivers",     NULL };
 _Static_assert(sizeof(subsystems) / sizeof(subsystems[0]) ==
-		       sizeof(topology_buses) / sizeof(topology_buses[0]),
+		       sizeof(topology_buses) / sizeof(topology_buses[0]) + 1,
 	       "one for each bus");
 
 /* A device that was told. */
@@ -42,6 +42,7 @@ struct topology_known {
 	UT_hash_handle hh;
 	const struct topology_bus *bus;
 	uint64_t generation; /* of the last read that saw it */
+	struct topology_features *features; /* NULL: of another bus, or never read */
 	char key[sizeof(((struct record_device *)NULL)->bus) + NAME_MAX + 2]; /* bus/name */
 };
 
@@ -127,6 +128,13 @@ static int known_add(struct topology *t, const struct topology_bus *bus, const c
 	return 1;
 }
 
+static void known_free(struct topology *t, struct topology_known *known)
+{
+	HASH_DEL(t->known, known);
+	free(known->features);
+	free(known);
+}
+
 /* Forgets the device and tells that it is gone. */
 static int known_gone(struct topology *t, struct topology_known *known, uint64_t now_ns)
 {
@@ -136,8 +144,7 @@ static int known_gone(struct topology *t, struct topology_known *known, uint64_t
 
 	FIELD_SET(t, record.name, known->key + strlen(known->bus->name) + 1);
 	FIELD_SET(t, record.bus, known->bus->name);
-	HASH_DEL(t->known, known);
-	free(known);
+	known_free(t, known);
 	return topology_tell(t, &record.header);
 }
 
@@ -247,13 +254,13 @@ static int read_device(struct topology *t, const struct topology_bus *bus, const
 		return -errno;
 
 	known = known_find(t, bus, name);
-	if (known) {
-		known->generation = t->generation;
-	} else {
+	if (!known) {
 		r = known_add(t, bus, name);
 		if (r <= 0)
 			return r;
+		known = known_find(t, bus, name);
 	}
+	known->generation = t->generation;
 
 	FIELD_SET(t, record.name, name);
 	FIELD_SET(t, record.bus, bus->name);
@@ -263,9 +270,11 @@ static int read_device(struct topology *t, const struct topology_bus *bus, const
 	if (strcmp(bus->name, "pci") == 0)
 		read_class(t, fd, &record);
 	r = topology_tell(t, &record.header);
-	if (r < 0)
+	if (r >= 0)
+		r = topology_list_vectors(t, bus, fd, name, tell_vector, &now_ns);
+	if (r < 0 || strcmp(bus->name, "pci") != 0)
 		return r;
-	return topology_list_vectors(t, bus, fd, name, tell_vector, &now_ns);
+	return topology_tell_features(t, fd, name, &known->features, now_ns);
 }
 
 /* ---- Reads ---- */
@@ -335,6 +344,10 @@ int topology_read(struct topology *t, uint64_t now_ns)
 			return r;
 	}
 	r = topology_read_pmus(t, true, now_ns);
+	if (t->emit_error)
+		return t->emit_error;
+	error = error ?: r;
+	r = topology_read_drivers(t, true, now_ns);
 	return error ?: r;
 }
 
@@ -387,8 +400,12 @@ static void on_changed(const char *devpath, void *userdata)
 static void on_settled(void *userdata)
 {
 	struct topology *t = userdata;
+	uint64_t usec = 0;
 
 	t->touched[0] = 0;
+	if (sd_event_now(t->event, CLOCK_BOOTTIME, &usec) < 0 ||
+	    topology_read_drivers(t, false, usec * 1000) < 0)
+		t->counters.reads_failed++;
 	if (t->settled)
 		t->settled(t->userdata);
 }
@@ -457,6 +474,9 @@ int topology_new(const char *root, topology_emit_fn emit, void *userdata, struct
 	r = pci_class_new(ids_path, &t->pci_class);
 	if (r < 0)
 		return r;
+	r = pci_capability_new(root, &t->pci_capability);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(t);
 	return 0;
 }
@@ -470,11 +490,12 @@ struct topology *topology_free(struct topology *t)
 	uevent_monitor_free(t->monitor);
 	sd_event_unref(t->event);
 	HASH_ITER(hh, t->known, known, next) {
-		HASH_DEL(t->known, known);
-		free(known);
+		known_free(t, known);
 	}
 	closep(&t->root_fd);
 	pci_class_free(t->pci_class);
+	pci_capability_free(t->pci_capability);
+	pci_reader_free(t->pci_reader);
 	free(t->pmus);
 	free(t);
 	return NULL;

@@ -6,6 +6,11 @@
  * The vectors of a device follow its RECORD_DEVICE at once: each RECORD_DEVICE starts the list of
  * that device's RECORD_SYSFS_VECTOR anew, and a vector that is not repeated has no entry any more.
  *
+ * After its vectors come a PCI function's features (RECORD_FEATURE), as its config space has them.
+ * One RECORD_FEATURE_NONE instead of them says why they are not known, by its errno: EPERM, config
+ * space is for the privileged; EAGAIN, the function or its port sleeps, and is not woken for this;
+ * ENODEV, it does not answer; ENOENT, there is no config space; or what else the read ended with.
+ *
  * All functions return 0 or a negative errno. None of them logs. Time comes from the caller; only
  * what uevents start takes it from the event loop.
  */
@@ -38,9 +43,10 @@ typedef void (*topology_settled_fn)(void *userdata);
 struct topology_counters {
 	uint64_t devices_refused; /* TOPOLOGY_DEVICES_MAX */
 	uint64_t irqs_refused; /* TOPOLOGY_IRQS_MAX */
+	uint64_t features_refused; /* PCI_FEATURES_MAX of a function, each time it was read */
 	uint64_t truncated; /* names and lists longer than their field */
 	uint64_t reads_failed; /* of those that uevents started */
-	uint64_t uevents; /* of the buses read here */
+	uint64_t uevents; /* of the buses read here, and of drivers */
 	uint64_t uevents_lost; /* times that some were dropped; then all is read again */
 };
 
@@ -52,8 +58,14 @@ struct topology *topology_free(struct topology *t);
 DEFINE_CLEANUP(struct topology *, topology_free);
 
 /*
- * Tells every device, each with its vectors, and which of those told before are gone (their name
- * and bus only). When a part cannot be read the rest is told, nothing of that part counts as
+ * From now on a process of its own reads config space, for what the kernel shows of it only to the
+ * privileged (pci-reader.h). @root as above. -EPERM: this one is not. On an error all else works.
+ */
+int topology_read_apart(struct topology *t, const char *root);
+
+/*
+ * Tells every device, each with its vectors and features, which of those told before are gone
+ * (their name and bus only), the CXL PMUs, and the drivers whose absence explains something. When a part cannot be read the rest is told, nothing of that part counts as
  * gone, and the first error is returned.
  */
 int topology_read(struct topology *t, uint64_t now_ns);

@@ -97,6 +97,14 @@ static bool is_ints(const json_t *value)
 	return json_is_array(value);
 }
 
+static bool is_strings(const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value); i++)
+		if (!json_is_string(json_array_get(value, i)))
+			return false;
+	return json_is_array(value);
+}
+
 static bool fits(const json_t *value, const struct varlink_parameter *parameter)
 {
 	if (!value || json_is_null(value))
@@ -108,6 +116,7 @@ static bool fits(const json_t *value, const struct varlink_parameter *parameter)
 	case VARLINK_STRING: return json_is_string(value);
 	case VARLINK_ARRAY: return json_is_array(value);
 	case VARLINK_INTS: return is_ints(value);
+	case VARLINK_STRINGS: return is_strings(value);
 	case VARLINK_OBJECT: return json_is_object(value);
 	}
 	return false;

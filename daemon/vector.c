@@ -76,6 +76,10 @@ static void vector_remove(struct model *model, struct vector *vector,
 	cause.valid = header->type == RECORD_FREE;
 	if (vector->told || vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)
 		model_change(model, &change, header);
+	if (cause.valid) {
+		demands_vector_freed(model, vector, header);
+		lifetime_vector_freed(model, vector, header);
+	}
 	doorbell_vector_gone(model, vector, header);
 	vector_drop(model, vector);
 }
@@ -246,6 +250,17 @@ static enum origin origin_of(const struct record_header *header)
 	return header->cause == RECORD_CAUSE_PROBE ? ORIGIN_PROBE : ORIGIN_DYNAMIC;
 }
 
+/* A function's driver calls for vectors, also outside of its probe; what else appears is growth. */
+static enum origin origin_of_vector(const struct model *model, const struct record_vector *r)
+{
+	enum answering answering =
+		is_pci_message(r) ? demands_answering(model, r->provider.name) : ANSWERING_UNKNOWN;
+
+	if (answering == ANSWERING_UNKNOWN)
+		return origin_of(&r->header);
+	return answering == ANSWERING_YES ? ORIGIN_PROBE : ORIGIN_DYNAMIC;
+}
+
 static void vector_tell(struct model *model, struct vector *vector,
 			const struct record_header *header)
 {
@@ -264,6 +279,8 @@ static void vector_refused(struct model *model, struct vector *vector,
 		.type = CHANGE_DEMAND, .vector = vector, .error = -r->error, .cause = &driver
 	};
 
+	change.ask = demands_request_refused(model, vector, -r->error, &r->header);
+	change.demands = change.ask ? model_demands(model, vector->provider.name) : NULL;
 	model_change(model, &change, &r->header);
 }
 
@@ -302,7 +319,8 @@ void vector_apply(struct model *model, const struct record_vector *r)
 			return;
 		/* allocated before anybody listened */
 		vector->told = !allocated && !model->populated;
-		vector->origin = vector->told ? ORIGIN_PREEXISTING : origin_of(&r->header);
+		vector->origin = vector->told ? ORIGIN_PREEXISTING : origin_of_vector(model, r);
+		vector->allocated_ns = vector->told ? 0 : r->header.time_ns;
 	}
 	tombstone_remove(&model->dead_irqs, r->irq);
 	vector->walk = model->walk;
@@ -312,7 +330,7 @@ void vector_apply(struct model *model, const struct record_vector *r)
 	vector_fill(model, vector, r);
 	vector_want_check(model, vector, &r->header);
 	if (allocated && !vector->told)
-		vector->origin = origin_of(&r->header);
+		vector->origin = origin_of_vector(model, r);
 	if (!vector->told && !(vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)) {
 		vector_message_fill(vector, r);
 		affinity_store(vector, r);
@@ -345,8 +363,10 @@ void vector_apply_alloc(struct model *model, const struct record_range *r)
 		/* seen by the walk already, or its release was missed and the walk will tell */
 		if (vector) {
 			vector->corrected &= ~(1U << CORRECTION_VECTOR_APPEARED);
-			if (!vector->told)
+			if (!vector->told) {
 				vector->origin = origin_of(&r->header);
+				vector->allocated_ns = r->header.time_ns;
+			}
 			continue;
 		}
 		vector = vector_add(model, irq);
@@ -354,6 +374,7 @@ void vector_apply_alloc(struct model *model, const struct record_range *r)
 			continue;
 		vector->bare = true;
 		vector->origin = origin_of(&r->header);
+		vector->allocated_ns = r->header.time_ns;
 		vector->walk = model->walk;
 	}
 }

@@ -33,6 +33,7 @@ struct action {
 	char name[48];
 	char handler[64]; /* the driver's function, also when the kernel forced it into a thread */
 	char module[32]; /* that function's module */
+	uint64_t requested_ns; /* 0 = before anybody listened */
 	enum evidence evidence;
 	struct record_dev device; /* name "" = unknown */
 	uint64_t walk;
@@ -53,6 +54,7 @@ struct vector {
 	bool bare; /* allocated, nothing more known */
 	bool told; /* clients know of it, or it was there first */
 	enum origin origin;
+	uint64_t allocated_ns; /* 0 = before anybody listened */
 	uint32_t state;
 	uint32_t n_levels;
 	struct record_level levels[RECORD_LEVELS];
@@ -85,6 +87,7 @@ struct vector {
 	uint64_t check_ns; /* when rules look at it, 0 = they have */
 	uint64_t left_ns; /* when the last handler went, 0 = it has one, or never had */
 	struct record_dev left; /* whose that was */
+	uint64_t left_requested_ns; /* 0 = before anybody listened, or never */
 	struct cause left_by;
 	uint64_t walk;
 	uint32_t corrected; /* bits of enum correction, unconfirmed */

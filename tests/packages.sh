@@ -37,11 +37,13 @@ declare -A PACKAGES=(
 		libpci-dev libinih-dev uthash-dev libmicrohttpd-dev
 		libsqlite3-dev libncurses-dev"
 	[check]="libcmocka-dev clang clang-format libclang-rt-dev
-		cppcheck shellcheck mandoc python3 git xz-utils util-linux"
+		cppcheck shellcheck mandoc python3 git xz-utils util-linux
+		pciutils"
 	[vm]="ca-certificates debian-archive-keyring apt dpkg
 		gcc libc6-dev make bc flex bison libelf-dev libssl-dev dwarves
 		perl python3 rsync tar gzip xz-utils zstd cpio kmod util-linux
-		busybox-static libc-bin pciutils qemu-system-x86"
+		busybox-static libc-bin qemu-system-x86
+		pciutils linux-perf ndctl"
 	# The C library of that machine is in its sysroot (tests/vm/sysroot.sh).
 	[arm64]="gcc-aarch64-linux-gnu binutils qemu-system-arm device-tree-compiler"
 )

@@ -20,10 +20,17 @@ struct roots {
 	__u64 per_cpu_offset;
 	__u64 devm_irq_release;
 	__u64 devices_kset;
+	__u64 vector_matrix; /* pointer to struct irq_matrix, x86 */
 };
 
 /* One bounded piece of the walk: handed to the snapshot program, and what it gave back. */
-enum snapshot_part { SNAPSHOT_DOMAINS, SNAPSHOT_VECTORS, SNAPSHOT_OWNERS, SNAPSHOT_PARTS };
+enum snapshot_part {
+	SNAPSHOT_DOMAINS,
+	SNAPSHOT_VECTORS,
+	SNAPSHOT_OWNERS,
+	SNAPSHOT_SPACE, /* in one piece whatever the limit: its records are small */
+	SNAPSHOT_PARTS
+};
 
 enum snapshot_result {
 	SNAPSHOT_MORE, /* call again with the same request */

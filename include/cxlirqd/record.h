@@ -288,16 +288,23 @@ struct record_demand {
 	__u32 flags; /* PCI_IRQ_*, 0 where the hooked function does not have them */
 	__s32 result; /* vectors granted, or for VECTOR the interrupt; a negative errno */
 	struct record_dev device;
-	char callers[RECORD_CALLERS][48]; /* symbols, the nearest first; "" = unknown */
+	/* symbols, the nearest first, " [module]" after those of a module; "" = unknown */
+	char callers[RECORD_CALLERS][48];
 };
 
-/* The x86 vectors of a CPU (struct irq_matrix and cpumap), or of all that are online. */
+/*
+ * The x86 vectors of a CPU that was online once (struct cpumap), or of all that are online (struct
+ * irq_matrix), as the kernel counts them. Those that it keeps for itself are in none of these:
+ *   size = available + allocated + (managed - managed_allocated)
+ * It holds for an offline CPU too, unless managed vectors were set aside there meanwhile, for the
+ * kernel takes them off what is available only while the CPU is online.
+ */
 struct record_space {
 	struct record_header header;
 	__u32 cpu_number; /* ~0 = all; that record comes last */
-	__u32 online;
+	__u32 online; /* of all: how many are */
 	__u32 size; /* vectors that devices may have: of one CPU, or of all that are online */
-	__u32 available;
+	__u32 available; /* neither allocated nor set aside; reserved ones are still among them */
 	__u32 allocated; /* of them for devices, managed ones in use among them */
 	__u32 managed, managed_allocated; /* set aside for managed interrupts; in use */
 	__u32 reserved; /* all: promised, not yet taken */
@@ -457,7 +464,7 @@ struct record_counter {
 	struct record_header header;
 	__u64 value;
 	__u64 enabled_ns, running_ns;
-	__s32 error; /* a negative errno: it does not count, and reason says why */
+	__s32 error; /* a negative errno: it does not count; without a reason: it is no more */
 	__u32 group; /* counted together with others of this number; 0 = alone */
 	char pmu[64];
 	char event[128]; /* as it was asked for, without its PMU */

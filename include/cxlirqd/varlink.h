@@ -44,6 +44,7 @@ enum varlink_type {
 	VARLINK_STRING,
 	VARLINK_ARRAY,
 	VARLINK_INTS, /* an array of integers */
+	VARLINK_STRINGS,
 	VARLINK_OBJECT,
 };
 

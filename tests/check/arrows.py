@@ -11,11 +11,11 @@ import re
 import sys
 
 STAGES = [
-    ("ground", "log json cpus pci-class"),
+    ("ground", "log json cpus pci-access pci-class"),
     ("records", "event decode trace"),
-    ("sources", "kernel-names probe ring snapshot sysfs topology* uevent"),
-    ("state", "model* domain vector* affinity action device doorbell* bar pmu change"),
-    ("judgement", "rule* violation explain"),
+    ("sources", "kernel-names pci-capability pci-reader pmu pmu-* probe ring snapshot sysfs topology* uevent"),
+    ("state", "model* domain vector* affinity action device doorbell* bar counter demand* feature ledger* lifetime space change"),
+    ("judgement", "rule* violation explain*"),
     ("settings", "config privilege"),
     ("wire", "varlink* backlog history"),
     ("sinks", "sink sink-*"),

@@ -59,7 +59,7 @@ static void on_change(const struct change *change, void *userdata)
 	json_t *event;
 
 	rule_eval(&all, chain->model, change, on_finding, chain);
-	if (change->type == CHANGE_CHECK)
+	if (!change_name(change->type))
 		return;
 	event = change_to_json(chain->model, change);
 	require(json_is_string(json_object_get(event, "type")));
@@ -67,7 +67,8 @@ static void on_change(const struct change *change, void *userdata)
 }
 
 /* Small: a table that is full is a state as good as any. */
-static const struct model_limits limits = { { 8, 64, 32, 32, 16, 32, 8, 16, 6, 4, 4 } };
+static const struct model_limits limits = { { 8, 64, 32, 32, 16, 32, 8, 16, 6, 4, 4, 4, 12, 12, 2,
+					      4, 8, 4 } };
 
 static void fuzz_records(const uint8_t *data, size_t size)
 {

@@ -3,8 +3,8 @@
 """seeds.py DIRECTORY: pieces of the trace on standard input, a file each.
 
 A piece is some records in a row; the first is also given whole, with the
-file's header. One more piece is made here: what no machine of ours has,
-endpoint doorbells among it.
+file's header. Two more pieces are made here: endpoint doorbells, which no
+machine of ours has, and a driver that is refused what it asks for.
 """
 import hashlib
 import os
@@ -14,7 +14,8 @@ import sys
 PIECE = 24  # records
 HEADER = struct.Struct("<HHI")
 # types and reasons, of include/cxlirqd/record.h
-VECTOR, ACTION, MESSAGE, DOORBELL, BAR, TICK, PMU, PATTERN = 3, 5, 8, 11, 12, 41, 42, 43
+VECTOR, FREE, ACTION, MESSAGE, DOORBELL, BAR, DEMAND, SPACE = 3, 4, 5, 8, 11, 12, 13, 14
+BASE, DEVICE, TICK, PMU, PATTERN, FEATURE, DRIVER = 32, 35, 41, 42, 43, 44, 45
 CREATED, UPDATED, REMOVED, ALLOCATED, REQUESTED = 1, 2, 3, 4, 5
 
 
@@ -53,6 +54,31 @@ def doorbells():
         record(TICK, 7, ""), bar(REMOVED, 8), record(TICK, 20, "")])
 
 
+def demand(time_s, kind, answered, low, high, result, caller=b""):
+    device = struct.pack("<Q64s16s32s32s", 1, b"ep", b"pci", b"cxl_pci", b"cxl_pci")
+    return record(DEMAND, time_s, "IIIIIi152s48s144s", kind, answered, low, high, 6, result, device, caller, b"")
+
+
+def device(time_s, name, bus, driver, parent):
+    return record(DEVICE, time_s, "64s16s32s32s64s64s", name, bus, driver, driver, parent, b"")
+
+
+def ledger():
+    return b"".join([
+        record(BASE, 1, "qII64s24s128s", 0, 0, 2, b"6.6.1", b"x86_64", b""),
+        record(DRIVER, 1, "II16s32s", 1, 0, b"cxl", b"cxl_pmu"),
+        device(1, b"ep", b"pci", b"cxl_pci", b""),
+        *[record(FEATURE, 1, "IIIiIIQ64s", kind, 0, 256, kind - 1, 1, 0, 8, b"ep") for kind in range(11)],
+        device(1, b"pmu_mem0.0", b"cxl", b"", b"ep"),
+        demand(2, 0, 0, 1, 16, 0), demand(2, 1, 0, 1, 16, 0), vector(ALLOCATED, 2),
+        demand(2, 1, 1, 1, 16, 1), demand(2, 0, 1, 1, 16, 1),
+        demand(2, 3, 1, 7, 7, -22, b"cxl_pci_probe"), demand(2, 3, 1, 0, 0, 30, b"cxl_event_req_irq"),
+        demand(2, 3, 1, 1, 1, -22, b"cxl_event_req_irq"), demand(2, 3, 1, 5, 5, -22, b"cxl_pmu_probe"),
+        record(SPACE, 3, "IIIIIIII", 0, 1, 200, 3, 190, 7, 0, 2),
+        record(SPACE, 3, "IIIIIIII", 2**32 - 1, 1, 200, 3, 190, 7, 0, 2), record(TICK, 5, ""),
+        record(FREE, 6, "II", 30, 1), device(6, b"ep", b"pci", b"", b""), record(TICK, 9, "")])
+
+
 def main():
     trace = sys.stdin.buffer.read()
     starts = []
@@ -65,6 +91,7 @@ def main():
               for i in range(0, len(starts) - 1, PIECE)}
     pieces.add(trace[:starts[PIECE]])
     pieces.add(doorbells())
+    pieces.add(ledger())
     for piece in pieces:
         name = hashlib.sha256(piece).hexdigest()[:16]
         with open(os.path.join(sys.argv[1], name), "wb") as file:

@@ -276,7 +276,7 @@ static void on_change(const struct change *change, void *userdata)
 
 	if (w->follow)
 		w->follow(change, w);
-	if (change->type == CHANGE_CHECK)
+	if (!change_name(change->type))
 		return;
 	event = change_to_json(w->model, change);
 	assert_non_null(event);

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+import threading
 
 INTERFACE = "io.cxlirqd."
 T0 = 1763710000000000
@@ -59,16 +60,27 @@ VECTORS = [
 DEVICES = [
     {"device": "0000:0d:00.0", "bus": "pci", "driver": "cxl_pci", "module": "cxl_pci",
      "parent": "0000:0c:00.0", "class": "CXL memory", "asked": {"min": 1, "max": 16},
-     "granted": 8, "used": 5, "features": [
+     "reason": None, "offered": {"msi": 0, "msix": 16}, "granted": 8, "used": 5, "shared": 1,
+     "unused": 3, "never_requested": 2, "dynamic": 0, "demands": [
+         {"kind": "any", "min": 1, "max": 16, "granted": 0, "errno": 28},
+         {"kind": "msi", "min": 1, "max": 8, "granted": 8, "errno": None}], "demands_older": 0,
+     "features": [
          {"feature": "mailbox", "instance": None, "message_number": 0, "irq": 25,
-          "result": "granted", "errno": None, "reason": None},
+          "result": "granted", "errno": None, "reason": None, "relation": "own",
+          "hardware_message": None, "offset": 512},
          {"feature": "cpmu", "instance": "pmu_mem0.1", "message_number": 9, "irq": None,
-          "result": "refused", "errno": -28, "reason": "message number beyond what was granted"},
-         {"feature": "doe", "instance": None, "message_number": None, "irq": None,
-          "result": "polled", "errno": None, "reason": None}]},
+          "result": "refused", "errno": -28, "reason": "message number beyond what was granted",
+          "relation": None, "hardware_message": None, "offset": 512},
+         {"feature": "doe", "instance": "0", "message_number": None, "irq": None,
+          "result": "polled", "errno": None, "reason": None, "relation": None,
+          "hardware_message": 3, "offset": 400},
+         {"feature": "doe", "instance": "1", "message_number": None, "irq": None,
+          "result": "polled", "errno": None, "reason": None, "relation": None,
+          "hardware_message": None, "offset": 432}]},
     {"device": "pmu_mem0.0", "bus": "cxl", "driver": "cxl_pmu", "module": "cxl_pmu",
-     "parent": "0000:0d:00.0", "class": None, "asked": None, "granted": 0, "used": 1,
-     "features": []},
+     "parent": "0000:0d:00.0", "class": None, "asked": None, "reason": None,
+     "offered": None, "granted": 0, "used": 1, "shared": 0, "unused": 0, "never_requested": None,
+     "dynamic": 0, "demands": [], "demands_older": 0, "features": []},
 ]
 
 STATUS = {"version": "0.1", "kernel": "6.18.0", "mode": "tracing", "health": "healthy",
@@ -76,7 +88,11 @@ STATUS = {"version": "0.1", "kernel": "6.18.0", "mode": "tracing", "health": "he
           "vectors": 3, "devices": 2, "records": 99, "lost": [], "snapshots": 2,
           "snapshot_us": 5400, "corrections": [{"kind": "vector-missing", "count": 1}],
           "events": 12, "refused": [], "violations_open": 0, "violations_refused": 0,
-          "store": {"state": "ok", "reason": None, "written": 12, "dropped": 0}}
+          "store": {"state": "ok", "reason": None, "written": 12, "dropped": 0},
+          "vector_space": {"available": 380, "allocated": 20, "managed": 4, "reserved": 3,
+                           "size": 404, "cpus": [{"cpu": 0, "online": True, "available": 380,
+                                                  "allocated": 20, "managed": 4}]},
+          "vector_space_reason": None}
 
 
 def hook(name, attached, reason=None):
@@ -100,7 +116,8 @@ EVENTS = [
     event("vector-freed", 9, None, index=None, domain=1),
     event("handler-requested", 25, "pmu_mem0.0", action="pmu_mem0.0", handler="cxl_pmu_irq",
           relation="borrowed", provider="0000:0d:00.0"),
-    event("demand", None, "0000:0d:00.0", min=1, max=16, granted=8, errno=None),
+    event("demand", None, "0000:0d:00.0", min=1, max=16, granted=8, errno=None, kind="any",
+          asked={"min": 1, "max": 16}, index=None, caller="cxl_pci_probe"),
     event("demand", None, "0000:0e:00.0", min=2, max=2, granted=None, errno=-28),
     event("message-change", 25, "0000:0d:00.0", index=3,
           old_message={"address": "fee01000", "data": "4021"},
@@ -161,6 +178,33 @@ EXPLANATION = {"subject": "88", "kind": "interrupt",
                "text": ["Interrupt 88 is vector 0 of ev\x1b[31mil.", "It goes to CPU 1."],
                "advice": ["Leave it there."]}
 
+def counter(pmu, what, value, enabled=1000, running=1000, **more):
+    row = {"pmu": pmu, "device": "pmu_mem0.0", "event": what, "group": None, "value": value,
+           "scaled": value * enabled // running if running else None, "enabled_ns": enabled,
+           "running_ns": running, "error": None, "reason": None}
+    row.update(more)
+    return row
+
+
+def refused(pmu, what, error=2, reason="no event"):
+    return counter(pmu, what, 0, 0, 0, error=error, reason=reason)
+
+
+COUNTERS = [
+    counter("cxl_pmu_mem0.0", "clock_ticks", 123456),
+    counter("cxl_pmu_mem0.0", "ev\x1b[31mil", 500, 4000, 1000, group=1),
+    counter("cxl_pmu_mem0.1", "full", 0, 1000, 0, reason="not counted: more events than counters"),
+    refused(None, "nothing", reason='no event "nothing"'),
+    counter("cxl_pmu_mem0.2", "left", 7, error=19, reason="the PMU is gone"),
+]
+
+PMUS = [{"name": "cxl_pmu_mem0.0", "device": "pmu_mem0.0", "provider": "0000:0d:00.0", "irq": 25,
+         "cpus": "0", "events": [{"event": "clock_ticks", "terms": "config=0x1"},
+                                 {"event": "m2s_req_memrd", "terms": "config=0x2"}],
+         "formats": [{"term": "mask", "bits": "config:0-31"}]}]
+
+ENDED = threading.Event()
+
 TRACE = [b"CXLIRQ\0\1", bytes(range(256)), b"", b"end"]
 
 
@@ -207,6 +251,32 @@ def list_vectors(link, device, irq):
     return link.send({"vectors": rows, "reason": None})
 
 
+def list_counters(link, pmu):
+    if pmu not in (None, "cxl_pmu_mem0.0"):
+        return link.fail(INTERFACE + "NoSuchPmu", pmu=pmu)
+    return link.send({"counters": [c for c in COUNTERS if pmu in (None, c["pmu"])],
+                      "pmus": PMUS, "reason": None})
+
+
+def count(link, parameters, last):
+    """Two that count and one that cannot; the second goes in the second interval."""
+    def reply(us, first, second, totals=None, **more):
+        link.send({"id": 7, "time_us": T0 + us, "elapsed_us": us, "totals": totals, "counters": [
+            first, second, refused("cxl_pmu_mem0.0", "bad")]}, **more)
+
+    a, b = (lambda *n: counter("cxl_pmu_mem0.0", "a", *n)), \
+        (lambda *n, **more: counter("cxl_pmu_mem0.1", "b", *n, **more))
+    gone = {"error": 19, "reason": "the PMU is gone"}
+    ENDED.clear()
+    reply(0, a(0, 0, 0), b(0, 0, 0), continues=True)
+    if not parameters.get("interval_ms"):
+        last.wait(10)
+        return reply(1500000, a(42), b(6, 30, 10), [a(42), b(6, 30, 10), refused("x", "bad")])
+    reply(1000000, a(40), b(6, 30, 10), continues=True)
+    return reply(2000000, a(2), b(0, 0, 0, **gone), [a(42, 2000, 2000), b(6, 30, 10, **gone),
+                                                     refused("cxl_pmu_mem0.0", "bad")])
+
+
 def acknowledge(link, ids):
     for number in ids:
         if number not in [v["id"] for v in VIOLATIONS]:
@@ -239,6 +309,15 @@ def answer(link, call):
         list_vectors(link, parameters.get("device"), parameters.get("irq"))
     elif method == "ListDoorbells":
         link.send({"doorbells": DOORBELLS, "reason": None})
+    elif method == "ListCounters":
+        list_counters(link, parameters.get("pmu"))
+    elif method == "CountEvents":
+        assert call["more"]
+        count(link, parameters, ENDED)
+    elif method == "EndCount":
+        assert parameters == {"id": 7}
+        ENDED.set()
+        link.send({})
     elif method == "ListViolations":
         link.send({"violations": [v for v in VIOLATIONS
                                   if parameters["all"] or not v["acknowledged"]],
@@ -275,6 +354,8 @@ def empty(link, call):
     key = call["method"].removeprefix(INTERFACE + "List").lower()
     if key in (INTERFACE + "monitor", "history"):
         link.send({"event": None, "reason": "there is no store"})
+    elif key == "counters":
+        link.send({key: [], "pmus": [], "reason": "driver not bound"})
     else:
         link.send({key: [], "reason": "driver not bound"})
 
@@ -346,6 +427,21 @@ def whole_trace(link, _call):
     link.send({"data": base64.b64encode(b"last").decode()})
 
 
+def uncounted(link, call):
+    """PMUs, and nobody who had them count; nor can they count anything that is asked for."""
+    if call["method"].endswith("ListCounters"):
+        link.send({"counters": [], "pmus": PMUS, "reason": "no [Counters] Events= are set"})
+    else:
+        rows = [refused("cxl_pmu_mem0.0", "bad", 22, "the PMU rejects it"), refused(None, "worse")]
+        link.send({"id": 1, "time_us": T0, "elapsed_us": 5, "counters": rows, "totals": rows})
+
+
+def lost_counting(link, call):
+    if call["method"].endswith("CountEvents"):
+        link.send({"id": 7, "time_us": T0, "elapsed_us": 0, "totals": None,
+                   "counters": [counter("p", "a", 0)]}, continues=True)
+
+
 def flood(link, _call):
     while True:
         link.send({"event": EVENTS[5]}, continues=True)
@@ -356,7 +452,9 @@ SCENES = {
     "violated": violated, "before-rules": before_rules,
     "byte-by-byte": byte_by_byte, "large": large, "huge": huge, "strange": strange,
     "lost-in-stream": lost_in_stream, "no-base64": no_base64, "whole-trace": whole_trace,
-    "flood": flood,
+    "flood": flood, "uncounted": uncounted, "lost-counting": lost_counting,
+    "bad-events": lambda link, call: link.fail(INTERFACE + "BadEvents",
+                                               reason='no closing } at "{a"'),
     "gone": lambda link, call: None,
     "cut": lambda link, call: link.sock.sendall(b'{"parameters":{"dom'),
     "garbage": lambda link, call: link.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\0"),
@@ -373,6 +471,20 @@ SCENES = {
 }
 
 
+def serve_one(sock, scene, log):
+    with sock:
+        try:
+            link = Connection(sock)
+            call = None if scene == "full" else link.receive()
+            if call is None:
+                return
+            log.write(json.dumps(call) + "\n")
+            log.flush()
+            SCENES[scene](link, call)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+
 def serve(path, scene, log):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
@@ -380,17 +492,7 @@ def serve(path, scene, log):
     print("ready", flush=True)
     while True:
         sock, _ = listener.accept()
-        with sock:
-            try:
-                link = Connection(sock)
-                call = None if scene == "full" else link.receive()
-                if call is None:
-                    continue
-                log.write(json.dumps(call) + "\n")
-                log.flush()
-                SCENES[scene](link, call)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
+        threading.Thread(target=serve_one, args=(sock, scene, log), daemon=True).start()
 
 
 if __name__ == "__main__":

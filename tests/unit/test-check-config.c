@@ -60,6 +60,11 @@ static void test_check_config(void **state)
 		{ "", "", 0 },
 		{ "[Trace]\nRingSize=5M\n",
 		  ":2: bad value for \"RingSize\": cannot take \"5M\", ignoring\n", 2 },
+		{ "[Counters]\nEvents=clock_ticks {a,b/c/}\n", "", 0 },
+		{ "[Counters]\nEvents=a/b\n",
+		  ":2: bad value for \"Events\": no closing / at \"a/b\", ignoring\n", 2 },
+		{ "[Counters]\nMax=5000\n",
+		  ":2: bad value for \"Max\": 5000 is not between 0 and 4096, ignoring\n", 2 },
 		{ "[Trace]\n\nX=5M\n", ":3: unknown key \"X\"\n", 2 },
 		{ "nonsense\n", ":1: not a setting in ", 2 },
 	};

@@ -125,6 +125,24 @@ misused "status: takes no --output" status -o ID
 misused "x: domains takes no more arguments" domains x
 misused "y: devices takes no more arguments" devices x y
 misused "record: needs a file, -o FILE" record
+misused "counters: 'x' is not list or stat" counters x
+misused "y: counters takes no more arguments" counters list y
+misused "counters stat: needs an event, -e EVENT" counters stat
+misused "counters stat: --times needs --interval" counters stat -e a --times 3
+misused "counters stat: --times is 1 at least" counters stat -e a --interval 1 --times 0
+misused "counters stat: --events is for list" counters stat -e a --events
+misused "--interval: '0' is not a time of 0.01 seconds or more" counters stat -e a --interval 0
+misused "--interval: '0.009' is not a time of 0.01 seconds or more" counters stat --interval 0.009
+misused "--interval: 'x' is not a time of 0.01 seconds or more" counters stat --interval x
+misused "--event: needs an argument" counters stat -e
+mapfile -t many < <(seq -f -ee%g 65)
+misused "--event: 'e65' is not taken, for there are 64 already" counters stat "${many[@]}"
+for option in "-e a" "--interval 1" "--times 3" "--duration 1"; do
+	# shellcheck disable=SC2086 # words are meant
+	misused "counters list: -e, --interval, --times and --duration are for stat" counters $option
+done
+misused "vectors: takes no --pmu" vectors --pmu p
+misused "status: takes no --event" -e a
 misused "ack: needs the id of a violation" ack
 misused "x: is no violation's id, which is a number" ack 3 x
 misused "3x: is no violation's id, which is a number" ack 3x
@@ -149,7 +167,7 @@ check "unknown column" grep -q '^cxlirqctl: SHAPE: unknown column, valid are ID,
 check "unknown column, one line" [ "$(wc -l <err)" -eq 1 ]
 check "unknown column, nothing on stdout" [ ! -s out ]
 ends 0 --help
-for verb in status domains devices vectors doorbells violations ack explain events history \
+for verb in status domains devices vectors doorbells violations ack explain counters events history \
 	support snapshot record; do
 	check "help names $verb" grep -q "^  $verb " out
 done
@@ -159,7 +177,9 @@ manual=$here/../../man/cxlirqctl.1
 for option in $(grep -o -- '--[a-z-]*' out); do
 	check "the manual names $option" grep -Eq "Fl ${option#-}( |\$)" "$manual"
 done
-for verb in domains devices vectors doorbells violations events history support; do
+for verb in domains devices vectors doorbells violations counters "counters --events" \
+	"counters stat -e x" events history support; do
+	# shellcheck disable=SC2086 # words are meant
 	run $verb -o SHAPE
 	# shellcheck disable=SC2013
 	for column in $(sed 's/.* valid are //; s/,/ /g' err); do
@@ -176,6 +196,7 @@ check "no verb is status" asked '{"method": "io.cxlirqd.GetStatus", "parameters"
 check "status" prints "        Hooks: 14 of 15 attached"
 check "status" prints "The last took: 5.4 ms"
 check "status" prints "        Store: ok, 12 written, 0 dropped"
+check "status" prints " Vector space: 380 of 404 available (20 allocated, 4 set aside for managed ones)"
 ends 0 status --json
 check "status --json" is_json 'd["health"] == "healthy" and d["lost"] == []'
 
@@ -190,10 +211,18 @@ check "domains -n -o" [ "$(head -n 1 out)" = VECTOR ]
 
 ends 0 devices
 check "devices" asked '{"method": "io.cxlirqd.ListDevices", "parameters": {}}'
-check "devices" prints "0000:0d:00.0 pci cxl_pci 0000:0c:00.0 1..16       8    5      0      1       1"
+check "devices" prints "0000:0d:00.0 cxl_pci 1..16       8    5      1      3 mailbox cpmu:refused doe*2:polled"
+check "devices" prints "pmu_mem0.0   cxl_pmu     -       0    1      0      0 -"
+ends 0 devices -n -o device,offered,never-requested,demands
+check "devices -o" prints "0000:0d:00.0 16 MSI-X, 0 MSI               2 any 1..16: No space left on device"
+check "devices -o" prints "msi 1..8: 8"
 ends 0 devices 0000:0d:00.0
 check "devices DEVICE" asked '{"method": "io.cxlirqd.ListDevices", "parameters": {"device": "0000:0d:00.0"}}'
-check "devices DEVICE" prints "cpmu    pmu_mem0.1       9   - refused No space left on device message number"
+check "devices DEVICE" prints "cpmu    pmu_mem0.1       9        -   - refused -        No space left on device message number"
+check "devices DEVICE" prints "doe     0                -        3   - polled"
+check "devices DEVICE" prints "Hardware offers: 16 MSI-X, 0 MSI"
+check "devices DEVICE" prints "Calls: any 1..16: No space left on device"
+check "devices DEVICE" prints "Never requested: 2"
 ends 0 devices 0000:0d:00.0 --json
 check "devices DEVICE --json is one object" is_json 'd["device"] == "0000:0d:00.0"'
 ends 0 devices 0000:0d:00.0 -n -o driver,granted
@@ -267,6 +296,67 @@ check "doorbells" prints "a40000000.pcie-ep pci_epf_vntb.0     0  88 fee02000/40
 check "a line fits 120 columns" [ "$(wc -L <out)" -le 120 ]
 ends 0 doorbells --json -o epf,published,bar,error
 check "doorbells --json" is_json 'd[0]["published_message"]["data"] == "4021" and d[1]["errno"] == 22'
+ends 0 counters
+check "counters" asked '{"method": "io.cxlirqd.ListCounters", "parameters": {}, "more": true}'
+check "counters" prints "cxl_pmu_mem0.0 clock_ticks           123456          -"
+check "counters, scaled" prints "cxl_pmu_mem0.0 ev\\x1b[31mil            2000 (25.00%) -"
+check "counters, crowded out" prints "cxl_pmu_mem0.1 full           <not counted>          not counted: more events than counters"
+check "counters, refused" prints "-              nothing      <not supported>          no event \"nothing\""
+check "counters, ended" prints "cxl_pmu_mem0.2 left                       7          the PMU is gone"
+check "counters, silent" silent
+ends 0 counters list --json
+check "counters --json" is_json '[c["value"] for c in d] == [123456, 500, 0, 0, 7]'
+ends 0 counters --pmu cxl_pmu_mem0.0 --json -o event,value
+check "counters --pmu" asked '{"method": "io.cxlirqd.ListCounters", "parameters": {"pmu": "cxl_pmu_mem0.0"}, "more": true}'
+check "counters -o" is_json 'd[0] == {"event": "clock_ticks", "value": 123456}'
+ends 1 counters --pmu x
+check "counters of no PMU" complains "x: no such CXL PMU"
+ends 0 counters --events
+check "counters --events" prints "cxl_pmu_mem0.0 pmu_mem0.0 0000:0d:00.0  25 0    clock_ticks"
+check "an event a line" [ "$(sed -n 3p out | tr -d ' ')" = m2s_req_memrd ]
+ends 0 counters list --events --json
+check "counters --events --json" is_json 'd[0]["formats"] == [{"term": "mask", "bits": "config:0-31"}]'
+
+ends 0 counters stat -e '{a,b}' -e 'p/c,d/' --pmu 'p*' --interval 1.5 --times 2 --json
+check "counters stat" asked '{"method": "io.cxlirqd.CountEvents", "parameters": {"events": ["{a,b}", "p/c,d/"], "pmu": "p*", "interval_ms": 1500, "times": 2}, "more": true}'
+check "counters stat --json" python3 -c 'import json
+rows = [json.loads(line) for line in open("out")]
+assert [(r["event"], r["value"], r["total"]) for r in rows] == [
+    ("a", 40, False), ("b", 6, False), ("bad", 0, False),
+    ("a", 2, False), ("b", 0, False), ("bad", 0, False),
+    ("a", 42, True), ("b", 6, True), ("bad", 0, True)], rows
+assert rows[0]["elapsed_us"] == 1000000 and rows[0]["time_us"] == 1763710001000000'
+check "each failure is told once" [ "$(cat err)" = "cxlirqctl: cxl_pmu_mem0.0: bad: no event
+cxlirqctl: cxl_pmu_mem0.1: b: the PMU is gone" ]
+ends 0 counters stat -e a --interval 1
+check "counters stat, text" [ "$(sed -n '2,4p;$p' out)" = "    1.000000                   40          cxl_pmu_mem0.0  a
+    1.000000                   18 (33.33%) cxl_pmu_mem0.1  b
+    1.000000      <not supported>          cxl_pmu_mem0.0  bad
+       total      <not supported>          cxl_pmu_mem0.0  bad" ]
+check "counters stat, what is gone" prints "    2.000000        <not counted>          cxl_pmu_mem0.1  b"
+ends 0 counters stat -n -o value,event -e a --interval 1
+check "counters stat -o" [ "$(head -n 1 out)" = "   40 a" ]
+# a signal, or --duration, asks for the totals
+ends 0 counters stat -e a --duration 0.3
+check "--duration" asked '{"method": "io.cxlirqd.EndCount", "parameters": {"id": 7}, "more": true}'
+check "--duration" [ "$(sed 1d out)" = "       total                   42          cxl_pmu_mem0.0  a
+       total                   18 (33.33%) cxl_pmu_mem0.1  b
+       total      <not supported>          x               bad" ]
+for signal in INT TERM; do
+	: >err
+	env --default-signal=INT "$cli" -S socket --timeout 5 counters stat -n -e a >out 2>err &
+	counter=$!
+	for _ in $(seq 100); do
+		[ -s err ] && break
+		sleep 0.05
+	done
+	kill -$signal $counter
+	wait $counter
+	code=$?
+	check "SIG$signal ends with 0" [ $code -eq 0 ]
+	check "SIG$signal has the totals printed" [ "$(wc -l <out)" -eq 3 ]
+done
+
 ends 3 violations
 check "violations" asked '{"method": "io.cxlirqd.ListViolations", "parameters": {"all": false}}'
 check "violations" prints " 3 critical doorbell-message-changed pci_epf_vntb.0  88     4 affinity-write"
@@ -353,7 +443,7 @@ ends 3 support
 
 # Nothing to show
 scene empty
-for verb in domains devices vectors doorbells violations; do
+for verb in domains devices vectors doorbells violations counters; do
 	ends 0 $verb --json
 	check "$verb, empty" [ "$(cat out)" = "[]" ]
 	check "$verb, empty, why" [ "$(cat err)" = "cxlirqctl: $verb: driver not bound" ]
@@ -408,6 +498,32 @@ scene lost-in-stream
 ends 1 events --json
 check "what came is shown" [ "$(wc -l <out)" -eq 1 ]
 check "the daemon is lost" [ "$(cat err)" = "cxlirqctl: socket: the daemon closed the connection" ]
+
+# counters
+scene uncounted
+ends 0 counters
+check "no counters, but PMUs" prints "cxl_pmu_mem0.0 pmu_mem0.0 0000:0d:00.0"
+check "no counters, but PMUs" [ "$(cat err)" = "cxlirqctl: counters: no [Counters] Events= are set" ]
+ends 0 counters --json
+check "no counters, for a script" is_json 'd == []'
+ends 0 counters -o pmu
+check "no counters, by column" [ ! -s out ]
+ends 1 counters stat -e bad -e worse
+check "nothing counts" [ "$(cat err)" = "cxlirqctl: cxl_pmu_mem0.0: bad: the PMU rejects it
+cxlirqctl: worse: no event" ]
+check "nothing counts, nothing on stdout" [ ! -s out ]
+scene bad-events
+ends 2 counters stat -e '{a'
+check "events that cannot be read" complains 'CountEvents: no events: no closing } at "{a"'
+scene denied
+ends 1 counters stat -e a
+check "counters stat, denied" complains "CountEvents: permission denied, only root and the group cxlirq may"
+scene lost-counting
+ends 1 counters stat -e a
+check "counters stat, the daemon is lost" complains "socket: the daemon closed the connection"
+scene silent
+ends 1 counters stat -e a --duration 0.3
+check "counters stat, no answer in time" complains "counters stat: stopped before the daemon answered"
 
 # record
 scene=record

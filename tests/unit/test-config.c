@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "pmu-item.h"
 #include "records.h"
 
 /* ---- A root directory of our own ---- */
@@ -113,6 +114,8 @@ static void expect_defaults(void)
 	assert_int_equal(result.config.snapshot_sec, 300);
 	assert_int_equal(result.config.max_vectors, 262144);
 	assert_int_equal(result.config.max_domains, 65536);
+	assert_string_equal(result.config.counter_events, "");
+	assert_int_equal(result.config.max_counters, 256);
 	assert_true(result.config.store);
 	assert_string_equal(result.config.store_directory, "");
 	assert_int_equal(result.config.store_days, 90);
@@ -140,12 +143,12 @@ static void test_keys(void **state)
 	config_print_keys(out);
 	fclose(out);
 	assert_string_equal(
-		text,
-		"[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
-		"#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
-		"#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n#Disable=\n"
-		"#DoorbellDevices=\n#MaxViolations=4096\n\n[Store]\n#Enabled=yes\n#Directory=\n"
-		"#RetentionDays=90\n#MaxSize=256M\n");
+		text, "[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
+		      "#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
+		      "#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n#Disable=\n"
+		      "#DoorbellDevices=\n#MaxViolations=4096\n\n[Counters]\n#Events=\n#Max=256\n\n"
+		      "[Store]\n#Enabled=yes\n#Directory=\n"
+		      "#RetentionDays=90\n#MaxSize=256M\n");
 	read_text(*state, text);
 	expect_defaults();
 	assert_int_equal(result.warnings, 0);
@@ -169,6 +172,7 @@ static const struct number {
 	{ "Trace", "SnapshotIntervalSec", offsetof(struct config, snapshot_sec), 0, 86400, false },
 	{ "Trace", "MaxVectors", offsetof(struct config, max_vectors), 64, 1 << 24, false },
 	{ "Trace", "MaxDomains", offsetof(struct config, max_domains), 64, 1 << 20, false },
+	{ "Counters", "Max", offsetof(struct config, max_counters), 0, 4096, false },
 	{ "Store", "RetentionDays", offsetof(struct config, store_days), 0, 36500, false },
 	{ "Store", "MaxSize", offsetof(struct config, store_size), 16 << 20, 1ULL << 40, true },
 };
@@ -316,6 +320,43 @@ static void test_socket(void **state)
 	snprintf(text, sizeof(text), "[Daemon]\nSocket=%s\n", longest);
 	read_text(*state, text);
 	assert_int_equal(result.warnings, 1);
+}
+
+/* Each line adds to those before it, if it can be read; an empty one forgets them. */
+static void test_counters(void **state)
+{
+	char text[PMU_ITEMS_MAX * 32] = "[Counters]\n", *at = text + strlen(text);
+
+	read_text(*state, "[Counters]\nEvents=clock_ticks {a,b}\n"
+			  "Events = cxl_pmu_mem0.0/vid=0x1e98,gid=0x10,mask=0x2,hdm=0x3/\n");
+	assert_int_equal(result.warnings, 0);
+	assert_string_equal(result.config.counter_events,
+			    "clock_ticks {a,b} "
+			    "cxl_pmu_mem0.0/vid=0x1e98,gid=0x10,mask=0x2,hdm=0x3/");
+	read_text(*state, "[Counters]\nEvents=a\nEvents=\nEvents=b\n");
+	assert_int_equal(result.warnings, 0);
+	assert_string_equal(result.config.counter_events, "b");
+
+	/* a wrong line leaves the others alone, and so does the rest of the file */
+	read_text(*state, "[Counters]\nEvents=a\nEvents=b {c\nEvents=d\nMax=7\n");
+	assert_int_equal(result.warnings, 1);
+	expect_said(*state, "cxlirqd: %s:3: bad value for \"Events\": no closing } at \"{c\", "
+			    "ignoring\n");
+	assert_string_equal(result.config.counter_events, "a d");
+	assert_int_equal(result.config.max_counters, 7);
+	read_text(*state, "[Counters]\nEvents=cycles:u\n");
+	assert_int_equal(result.warnings, 1);
+	assert_string_equal(result.config.counter_events, "");
+
+	/* not more than can be counted */
+	for (unsigned int i = 0; i <= PMU_ITEMS_MAX; i++)
+		at += sprintf(at, "Events=p/mask=%u/\n", i);
+	read_text(*state, text);
+	assert_int_equal(result.warnings, 1);
+	assert_non_null(strstr(result.said, ":258: bad value for \"Events\": more than 256 events, "
+					    "ignoring\n"));
+	assert_null(strstr(result.config.counter_events, "mask=256"));
+	assert_non_null(strstr(result.config.counter_events, "mask=255/"));
 }
 
 static void test_store(void **state)
@@ -549,8 +590,7 @@ int main(void)
 		TEST(test_line_numbers),    TEST(test_remarks),
 		TEST(test_last_one_counts), TEST(test_long_values),
 		TEST(test_unreadable),	    TEST(test_order),
-		TEST(test_store),
-
+		TEST(test_store),	    TEST(test_counters),
 	};
 
 	unsetenv("JOURNAL_STREAM");

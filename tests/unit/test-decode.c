@@ -106,6 +106,31 @@ static const struct type {
 	  sizeof(struct record_pattern),
 	  { offsetof(struct record_pattern, kind), RECORD_PATTERN_KIND_MAX },
 	  { TEXT(record_pattern, pattern) } },
+	{ RECORD_DEMAND,
+	  sizeof(struct record_demand),
+	  { offsetof(struct record_demand, kind), RECORD_DEMAND_KIND_MAX },
+	  { DEV(record_demand, device), TEXT(record_demand, callers[0]),
+	    TEXT(record_demand, callers[1]), TEXT(record_demand, callers[2]),
+	    TEXT(record_demand, callers[3]) } },
+	{ RECORD_SPACE, sizeof(struct record_space), {}, {} },
+	{ RECORD_FEATURE,
+	  sizeof(struct record_feature),
+	  { offsetof(struct record_feature, kind), RECORD_FEATURE_KIND_MAX },
+	  { TEXT(record_feature, device) } },
+	{ RECORD_DRIVER,
+	  sizeof(struct record_driver),
+	  {},
+	  { TEXT(record_driver, bus), TEXT(record_driver, name) } },
+	{ RECORD_PMU_EVENT,
+	  sizeof(struct record_pmu_event),
+	  { offsetof(struct record_pmu_event, kind), RECORD_PMU_EVENT_KIND_MAX },
+	  { TEXT(record_pmu_event, pmu), TEXT(record_pmu_event, name),
+	    TEXT(record_pmu_event, value) } },
+	{ RECORD_COUNTER,
+	  sizeof(struct record_counter),
+	  {},
+	  { TEXT(record_counter, pmu), TEXT(record_counter, event),
+	    TEXT(record_counter, reason) } },
 };
 #define N_TYPES (sizeof(types) / sizeof(*types))
 
@@ -133,6 +158,9 @@ static union {
 	struct record_vector vector;
 	struct record_range range;
 	struct record_message message;
+	struct record_demand demand;
+	struct record_feature feature;
+	struct record_counter counter;
 } record;
 
 static void make(const struct type *type)
@@ -172,7 +200,7 @@ static void test_no_other_type(void **state)
 		if (!known)
 			assert_int_equal(result(), -EOPNOTSUPP);
 	}
-	assert_int_equal(N_TYPES, RECORD_BAR - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
+	assert_int_equal(N_TYPES, RECORD_SPACE - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
 }
 
 static void test_short(void **state)
@@ -270,7 +298,8 @@ static void test_texts(void **state)
 			record.bytes[f->offset + f->size - 1] = 0;
 			assert_int_equal(result(), types[i].size);
 		}
-	assert_int_equal(n, 5 + 8 + 11 + 4 + 3 + 1 + 2 + 6 + 6 + 1 + 5 + 1 + 4 + 1 + 3 + 1);
+	assert_int_equal(n, 5 + 8 + 11 + 4 + 3 + 1 + 2 + 6 + 6 + 1 + 5 + 1 + 4 + 1 + 3 + 1 + 8 + 1 +
+				    2 + 3 + 3);
 }
 
 static void test_choices(void **state)
@@ -296,7 +325,7 @@ static void test_choices(void **state)
 		memcpy(record.bytes + f->offset, &value, sizeof(value));
 		assert_int_equal(result(), -EBADMSG);
 	}
-	assert_int_equal(n, 11);
+	assert_int_equal(n, 14);
 }
 
 static int vector_with(uint32_t words, uint32_t size)
@@ -374,6 +403,76 @@ static void test_ranges(void **state)
 	}
 }
 
+static const struct type *type_of(enum record_type type)
+{
+	for (size_t i = 0; i < N_TYPES; i++)
+		if (types[i].type == type)
+			return &types[i];
+	fail();
+	return NULL;
+}
+
+static int demand_with(uint32_t is_answered, int32_t answer)
+{
+	record.demand.answered = is_answered;
+	record.demand.result = answer;
+	return result();
+}
+
+static void test_demand(void **state)
+{
+	const struct type *type = type_of(RECORD_DEMAND);
+
+	(void)state;
+	make(type);
+	assert_int_equal(demand_with(1, INT32_MAX), type->size);
+	assert_int_equal(demand_with(0, -4095), type->size);
+	assert_int_equal(demand_with(1, -4096), -EBADMSG);
+	assert_int_equal(demand_with(1, INT32_MIN), -EBADMSG);
+	assert_int_equal(demand_with(2, 0), -EBADMSG);
+	assert_int_equal(demand_with(UINT32_MAX, 0), -EBADMSG);
+}
+
+static int feature_with(int32_t message)
+{
+	record.feature.message = message;
+	return result();
+}
+
+static void test_feature(void **state)
+{
+	const struct type *type = type_of(RECORD_FEATURE);
+
+	(void)state;
+	make(type);
+	assert_int_equal(feature_with(-1), type->size);
+	assert_int_equal(feature_with(2047), type->size);
+	assert_int_equal(feature_with(2048), -EBADMSG);
+	assert_int_equal(feature_with(-2), -EBADMSG);
+	assert_int_equal(feature_with(INT32_MAX), -EBADMSG);
+	assert_int_equal(feature_with(INT32_MIN), -EBADMSG);
+}
+
+static int counter_with(int32_t error)
+{
+	record.counter.error = error;
+	return result();
+}
+
+static void test_counter(void **state)
+{
+	const struct type *type = type_of(RECORD_COUNTER);
+
+	(void)state;
+	make(type);
+	assert_int_equal(counter_with(0), type->size);
+	assert_int_equal(counter_with(-4095), type->size);
+	assert_int_equal(counter_with(-4096), -EBADMSG);
+	assert_int_equal(counter_with(1), -EBADMSG);
+	assert_int_equal(counter_with(INT32_MIN), -EBADMSG);
+	assert_int_equal(counter_with(INT32_MAX), -EBADMSG);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -382,7 +481,8 @@ int main(void)
 		cmocka_unit_test(test_unaligned),  cmocka_unit_test(test_version),
 		cmocka_unit_test(test_header),	   cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_choices),	   cmocka_unit_test(test_vector),
-		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_ranges),	   cmocka_unit_test(test_demand),
+		cmocka_unit_test(test_feature),	   cmocka_unit_test(test_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

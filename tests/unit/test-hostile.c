@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The traces of tests/data/replay/, damaged in every way that a program can think of: cut off
+ * The traces of tests/data/replay/, and one made here of what they lack, damaged in every way that a program can think of: cut off
  * around each record, with bits and bytes and whole words altered, and with sound records in an
  * order that no kernel makes. Whatever is read is an error or a model, and a model is valid JSON.
  * Seeds are fixed: a failure names its own, and comes again.
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "decode.h"
-#include "records.h"
+#include "demand-fixture.h"
 #include "rule.h"
 #include "trace.h"
 
@@ -27,7 +27,9 @@ struct trace {
 	size_t n;
 };
 
-static struct trace traces[3];
+#define TRACES 4 /* three kernels', and one that is made here */
+
+static struct trace traces[TRACES];
 static uint64_t seed;
 
 static uint32_t random_below(uint32_t limit)
@@ -64,6 +66,74 @@ static void load(const char *path, struct trace *ret)
 	assert_true(ret->n > 100);
 }
 
+static void append(struct trace *trace, struct record_header header, const void *record)
+{
+	assert_true(trace->n < RECORDS_MAX && trace->size + header.size <= TRACE_MAX);
+	memcpy(trace->bytes + trace->size, record, header.size);
+	header.time_ns = trace->n * 400000000;
+	memcpy(trace->bytes + trace->size, &header, sizeof(header));
+	trace->size += header.size;
+	trace->at[++trace->n] = trace->size;
+}
+
+#define APPEND(trace, record)                                                                      \
+	({                                                                                         \
+		__typeof__(record) _record = (record);                                             \
+		append((trace), *(struct record_header *)&_record, &_record);                      \
+	})
+
+/* A probe that is refused what it needs, and one that succeeds, of a function that offers much */
+static void append_probe(struct trace *t, uint32_t granted, bool fails)
+{
+	APPEND(t, make_device(CXL, "pci", fails ? "" : "cxl_pci"));
+	for (uint32_t kind = 0; kind < RECORD_FEATURE_KIND_MAX; kind++)
+		APPEND(t, make_feature(kind, CXL, (int32_t)kind - 1, kind * 4));
+	APPEND(t, make_demand(RECORD_DEMAND_ANY, CXL, "cxl_pci", 1, 16, false, 0));
+	APPEND(t, make_demand(RECORD_DEMAND_MSIX, CXL, "cxl_pci", 1, 16, false, 0));
+	for (uint32_t i = 0; i < granted; i++) {
+		APPEND(t, make_alloc(30 + i, 1));
+		APPEND(t, make_vector(RECORD_REASON_ALLOCATED, 30 + i, CXL));
+	}
+	APPEND(t, make_demand(RECORD_DEMAND_MSIX, CXL, "cxl_pci", 1, 16, true, (int32_t)granted));
+	APPEND(t, make_demand(RECORD_DEMAND_ANY, CXL, "cxl_pci", 1, 16, true, (int32_t)granted));
+	APPEND(t, make_ask(CXL, "cxl_pci", 7, -EINVAL, "cxl_pci_probe [cxl_pci]", ""));
+	for (uint32_t i = 0; i < 4; i++)
+		APPEND(t, make_ask(CXL, "cxl_pci", i, i < granted ? 30 + (int32_t)i : -EINVAL,
+				   "cxl_event_req_irq [cxl_pci]", "cxl_pci_probe [cxl_pci]"));
+	APPEND(t, make_ask(CXL, "cxl_pci", 1, 31, "cxl_pmu_probe", ""));
+	for (uint32_t i = 0; i < granted; i++)
+		APPEND(t, make_action(RECORD_REASON_REQUESTED, 30 + i, 1, "event"));
+	APPEND(t, make_child("pmu_mem0.0", "cxl", fails ? "" : "cxl_pmu", CXL));
+	APPEND(t, make_header(RECORD_TICK, sizeof(struct record_header)));
+	APPEND(t, make_snapshot(RECORD_SNAPSHOT_BEGIN, false));
+	for (uint32_t cpu = 0; cpu < 2; cpu++)
+		APPEND(t, make_space(cpu, 1, 200, 10 * granted));
+	APPEND(t, make_space(~0U, 2, 400, 20 * granted));
+	for (uint32_t i = 0; i < granted; i++) {
+		APPEND(t, make_vector(RECORD_REASON_SNAPSHOT, 30 + i, CXL));
+		APPEND(t, make_action(RECORD_REASON_SNAPSHOT, 30 + i, 1, "event"));
+	}
+	APPEND(t, make_snapshot(RECORD_SNAPSHOT_END, true));
+	if (granted)
+		APPEND(t, make_free(30, granted));
+	APPEND(t, make_device(CXL, "pci", ""));
+	APPEND(t, make_header(RECORD_TICK, sizeof(struct record_header)));
+}
+
+static void make_trace(struct trace *ret)
+{
+	ret->bytes = malloc(TRACE_MAX);
+	assert_non_null(ret->bytes);
+	trace_header(ret->bytes);
+	ret->size = ret->at[0] = TRACE_HEADER_SIZE;
+	APPEND(ret, make_base(RECORD_MODE_TRACING));
+	APPEND(ret, make_driver("cxl", "cxl_pmu", true));
+	APPEND(ret, make_driver("pci", "pcieport", false));
+	for (uint32_t i = 0; i < 6; i++)
+		append_probe(ret, i, i % 2);
+	assert_true(ret->n > 100);
+}
+
 /* The data lie next to this file. */
 static int load_all(void **state)
 {
@@ -77,13 +147,14 @@ static int load_all(void **state)
 			 (int)(slash - __FILE__), __FILE__, kernels[i]);
 		load(path, &traces[i]);
 	}
+	make_trace(&traces[3]);
 	return 0;
 }
 
 static int free_all(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < TRACES; i++)
 		free(traces[i].bytes);
 	return 0;
 }
@@ -113,7 +184,7 @@ static void on_change(const struct change *change, void *userdata)
 	json_t *event;
 
 	rule_eval(&all_rules, reader->model, change, on_finding, NULL);
-	if (change->type == CHANGE_CHECK)
+	if (!change_name(change->type))
 		return;
 	event = change_to_json(reader->model, change);
 	type = json_string_value(json_object_get(event, "type"));
@@ -160,7 +231,7 @@ static void check_model(const struct model *model)
 	_cleanup_free_ char *text = NULL;
 
 	assert_non_null(json);
-	assert_int_equal(json_object_size(json), 9);
+	assert_int_equal(json_object_size(json), 12);
 	text = json_dumps(json, 0);
 	assert_non_null(text);
 	again = json_loads(text, 0, NULL);
@@ -174,8 +245,8 @@ static void check_model(const struct model *model)
 
 static struct model *new_model(struct reader *reader)
 {
-	static const struct model_limits limits = { { 1024, 4096, 4096, 4096, 1024, 4096, 256,
-						      256 } };
+	static const struct model_limits limits = { { 1024, 4096, 4096, 4096, 1024, 4096, 256, 256,
+						      16, 16, 16, 64, 256, 256, 16, 16, 64, 16 } };
 
 	*reader = (struct reader){};
 	assert_int_equal(model_new(&limits, on_change, reader, &reader->model), 0);
@@ -218,7 +289,7 @@ static void test_whole(void **state)
 	struct reader reader;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < TRACES; i++) {
 		assert_int_equal(read_trace(traces[i].bytes, traces[i].size, true, &reader), 0);
 		assert_int_equal(reader.n, traces[i].n);
 	}
@@ -228,7 +299,7 @@ static void test_whole(void **state)
 static void test_asked(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < TRACES; i++) {
 		json_t *models[2], *events[2];
 
 		for (size_t k = 0; k < 2; k++) {
@@ -258,7 +329,7 @@ static void test_cut(void **state)
 	struct reader reader;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < TRACES; i++)
 		for (size_t n = 0; n <= traces[i].n; n++)
 			for (int more = -1; more <= 1; more++) {
 				size_t size = traces[i].at[n] + (size_t)more;
@@ -299,7 +370,7 @@ static void test_altered(void **state)
 	unsigned int whole = 0;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < TRACES; i++) {
 		unsigned char *copy = malloc(traces[i].size);
 
 		for (uint32_t n = 0; n < FLIPS; n++) {
@@ -307,7 +378,7 @@ static void test_altered(void **state)
 			uint32_t changes;
 
 			memcpy(copy, traces[i].bytes, traces[i].size);
-			seed = n * 3 + i;
+			seed = n * TRACES + i;
 			changes = 1 + random_below(20);
 			while (changes--)
 				alter(copy, traces[i].size);
@@ -316,7 +387,7 @@ static void test_altered(void **state)
 		free(copy);
 	}
 	/* damage is found often, but not always: else nothing was tried on the model */
-	assert_true(whole > FLIPS / 10 && whole < FLIPS * 3);
+	assert_true(whole > FLIPS / 10 && whole < FLIPS * TRACES);
 }
 
 /* Damage inside of records only, and each record that is no good left out: all on the model */
@@ -325,12 +396,12 @@ static void test_altered_records(void **state)
 	_Alignas(8) unsigned char record[RECORD_SIZE_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < TRACES; i++)
 		for (uint32_t n = 0; n < ORDERS; n++) {
 			struct reader reader;
 			struct model *model = new_model(&reader);
 
-			seed = 1000000 + n * 3 + i;
+			seed = 1000000 + n * TRACES + i;
 			for (size_t k = 0; k < traces[i].n; k++) {
 				size_t size = traces[i].at[k + 1] - traces[i].at[k];
 				struct event event;
@@ -350,8 +421,8 @@ static void test_altered_records(void **state)
 static void test_disordered(void **state)
 {
 	(void)state;
-	for (uint32_t n = 0; n < 3 * ORDERS; n++) {
-		const struct trace *trace = &traces[n % 3];
+	for (uint32_t n = 0; n < TRACES * ORDERS; n++) {
+		const struct trace *trace = &traces[n % TRACES];
 		struct reader reader;
 		struct model *model = new_model(&reader);
 
@@ -366,7 +437,7 @@ static void test_disordered(void **state)
 			case 0: continue;
 			case 1: which = random_below((uint32_t)trace->n); break;
 			case 2:
-				from = &traces[random_below(3)];
+				from = &traces[random_below(TRACES)];
 				which = random_below((uint32_t)from->n);
 				break;
 			case 3: k -= k > 0; break;

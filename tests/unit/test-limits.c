@@ -7,7 +7,7 @@
 
 #include "backlog.h"
 #include "decode.h"
-#include "records.h"
+#include "demand-fixture.h"
 
 #define NVME "0000:01:00.0"
 #define SMALL 4
@@ -235,6 +235,10 @@ static void test_nothing_allowed(void **state)
 	tell(w, make_device("x", "pci", "x"));
 	tell(w, make_sysfs_vector(1, "x"));
 	tell(w, make_sysfs_irq(1, "x"));
+	tell(w, make_demand(RECORD_DEMAND_ANY, "x", "x", 1, 1, true, 1));
+	tell(w, make_feature(RECORD_FEATURE_DOE, "x", 1, 0));
+	tell(w, make_driver("x", "x", true));
+	tell(w, make_space(0, 1, 1, 1));
 	walk_begin(w);
 	tell(w, make_domain(RECORD_REASON_REMOVED, 1, "x"));
 	tell(w, make_free(1, 1));
@@ -242,7 +246,7 @@ static void test_nothing_allowed(void **state)
 	expect_nothing(w);
 	expect_refused(w,
 		       "{'domains': 2, 'vectors': 4, 'owners': 1, 'devices': 1, 'sysfs-vectors': 1,"
-		       " 'hooks': 1, 'names': 1}");
+		       " 'hooks': 1, 'names': 1, 'demands': 1, 'drivers': 1, 'cpus': 1}");
 	json_decref(model_to_json(w->model));
 }
 
@@ -277,7 +281,7 @@ static void test_sharers(void **state)
 	tell(w, make_vector(RECORD_REASON_ALLOCATED, 30, NVME));
 	for (uint64_t cookie = 1; cookie <= 100000; cookie++)
 		tell(w, make_action(RECORD_REASON_REQUESTED, 30, cookie, "x"));
-	json_decref(device_ledger(w->model));
+	json_decref(ledger_to_json(w->model, NULL));
 	expect_fast();
 	expect_refused(w, "{'handlers': 98976}");
 	assert_int_equal(w->model->n_actions, 1024);

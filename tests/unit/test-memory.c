@@ -44,17 +44,23 @@ static void *test_realloc_(void *old, size_t size)
 	return refuse() ? NULL : realloc(old, size);
 }
 
+static void *test_reallocarray_(void *old, size_t n, size_t size)
+{
+	return refuse() ? NULL : reallocarray(old, n, size);
+}
+
 static char *test_strdup_(const char *text)
 {
 	return refuse() ? NULL : strdup(text);
 }
 
 #define HASH_NONFATAL_OOM 1 /* as the sources have it */
-#include "records.h"
+#include "demand-fixture.h"
 
 #define malloc(size) test_malloc_(size)
 #define calloc(n, size) test_calloc_(n, size)
 #define realloc(old, size) test_realloc_(old, size)
+#define reallocarray(old, n, size) test_reallocarray_(old, n, size)
 #define strdup(text) test_strdup_(text)
 #include "../../daemon/model.c"
 #include "../../daemon/domain.c"
@@ -64,9 +70,15 @@ static char *test_strdup_(const char *text)
 #include "../../daemon/device.c"
 #include "../../daemon/change.c"
 #include "../../daemon/model-json.c"
+#include "../../daemon/demand.c"
+#include "../../daemon/feature.c"
+#include "../../daemon/space.c"
+#include "../../daemon/ledger.c"
+#include "../../daemon/ledger-feature.c"
 #undef malloc
 #undef calloc
 #undef realloc
+#undef reallocarray
 #undef strdup
 
 #define NVME "0000:01:00.0"
@@ -108,6 +120,16 @@ static void apply_all(struct model *model)
 	APPLY(make_domain(RECORD_REASON_CREATED, 0x100, "MSIX\xff"));
 	APPLY(make_domain(RECORD_REASON_CREATED, 0x200, "VECTOR"));
 	APPLY(make_device(NVME, "pci", "nvme"));
+	APPLY(make_feature(RECORD_FEATURE_MSIX, NVME, -1, 8));
+	APPLY(make_feature(RECORD_FEATURE_DOE, NVME, 1, 0));
+	APPLY(make_instance(RECORD_FEATURE_CPMU, NVME, 0, 0x200));
+	APPLY(make_driver("cxl", "cxl_pmu", true));
+	APPLY(make_demand(RECORD_DEMAND_ANY, NVME, "nvme", 1, 4, false, 0));
+	APPLY(make_demand(RECORD_DEMAND_ANY, NVME, "nvme", 1, 4, true, -ENOSPC));
+	APPLY(make_ask(NVME, "nvme", 3, -EINVAL, "cxl_event_req_irq", ""));
+	APPLY(make_ask(NVME, "nvme", 2, 30, "f\xff", ""));
+	APPLY(make_space(0, 1, 200, 3));
+	APPLY(make_space(~0U, 1, 200, 3));
 	APPLY(make_sysfs_vector(30, NVME));
 	APPLY(make_alloc(40, 3));
 	APPLY(v);
@@ -170,7 +192,7 @@ static long run(long n, int times)
 	apply_all(model);
 	json = model_to_json(model);
 	assert_non_null(json);
-	assert_int_equal(json_object_size(json), 9);
+	assert_int_equal(json_object_size(json), 12);
 	json_decref(json);
 	model_free(model);
 	return wanted;
@@ -212,7 +234,9 @@ static void test_counted(void **state)
 	} tables[] = {
 		{ RECORD_DOMAIN, TABLE_DOMAINS, 3 }, { RECORD_VECTOR, TABLE_VECTORS, 1 },
 		{ RECORD_ACTION, TABLE_ACTIONS, 1 }, { RECORD_OWNER, TABLE_OWNERS, 3 },
-		{ RECORD_DEVICE, TABLE_DEVICES, 3 }, { RECORD_SYSFS_VECTOR, TABLE_SYSFS, 3 },
+		{ RECORD_DEVICE, TABLE_DEVICES, 1 }, { RECORD_SYSFS_VECTOR, TABLE_SYSFS, 3 },
+		{ RECORD_DEMAND, TABLE_DEMANDS, 3 }, { RECORD_FEATURE, TABLE_FEATURES, 1 },
+		{ RECORD_SPACE, TABLE_SPACE, 3 },
 	};
 
 	(void)state;
@@ -222,6 +246,7 @@ static void test_counted(void **state)
 
 			assert_int_equal(model_new(&MODEL_LIMITS_DEFAULT, NULL, NULL, &model), 0);
 			APPLY(make_alloc(30, 1));
+			APPLY(make_device("there", "pci", "x"));
 			allowed = n;
 			failures = 1;
 			switch (tables[i].type) {
@@ -238,6 +263,11 @@ static void test_counted(void **state)
 				APPLY(make_owner(RECORD_REASON_REQUESTED, 30, 1, "x"));
 				break;
 			case RECORD_DEVICE: APPLY(make_device("x", "pci", "x")); break;
+			case RECORD_DEMAND: APPLY(make_ask("x", "x", 1, 30, "f", "")); break;
+			case RECORD_FEATURE:
+				APPLY(make_instance(RECORD_FEATURE_DOE, "there", 0, 0));
+				break;
+			case RECORD_SPACE: APPLY(make_space(0, 1, 200, 3)); break;
 			default: APPLY(make_sysfs_vector(30, "x"));
 			}
 			assert_int_equal(failures, 0);

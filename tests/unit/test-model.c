@@ -3,6 +3,7 @@
  * The rest of the model: domains and their ids, devices and the ledger, what is said about the trace
  * itself, and that questions about what is not there are answered.
  */
+#include "ledger.h"
 #include "records.h"
 
 #define NVME "0000:01:00.0"
@@ -135,7 +136,7 @@ static void test_levels(void **state)
 
 static json_t *ledger_row(struct world *w, const char *device)
 {
-	json_auto_t *ledger = device_ledger(w->model);
+	json_auto_t *ledger = ledger_to_json(w->model, NULL);
 	json_t *row;
 	size_t i;
 
@@ -180,12 +181,12 @@ static void test_ledger(void **state)
 	expect_row(
 		w, "0000:0d:00.0",
 		"{'bus': 'pci', 'driver': 'driver', 'parent': null, 'class': null, 'asked': null,"
-		" 'granted': 3, 'used': 2, 'features': ["
-		"{'feature': 'other', 'irq': 30, 'message_number': 0, 'result': 'granted', "
-		"'errno': null},"
-		"{'feature': 'other', 'irq': 31, 'message_number': 1, 'result': 'shared'},"
+		" 'granted': 3, 'used': 2, 'shared': 1, 'unused': 1, 'features': ["
 		"{'feature': 'cpmu', 'irq': 31, 'instance': 'pmu_mem0.0', 'result': 'shared', "
-		"'reason': null}]}");
+		"'reason': null, 'relation': 'borrowed'},"
+		"{'feature': 'other', 'irq': 30, 'message_number': 0, 'result': 'granted', "
+		"'errno': null, 'relation': 'own'},"
+		"{'feature': 'other', 'irq': 31, 'message_number': 1, 'result': 'shared'}]}");
 	expect_row(w, "pmu_mem0.0",
 		   "{'bus': 'cxl', 'granted': 0, 'used': 1,"
 		   " 'features': [{'feature': 'cpmu', 'irq': 31}]}");
@@ -222,12 +223,13 @@ static void test_ledger_order(void **state)
 	request(w, 31, 1, "a", "cxl");
 	tell(w, make_vector(RECORD_REASON_ALLOCATED, 30, "0000:01:00.0"));
 	request(w, 30, 1, "b", "cxl");
-	ledger = device_ledger(w->model);
+	ledger = ledger_to_json(w->model, NULL);
 	{
-		json_auto_t *expected =
-			parse("[{'device': '0000:00:00.0'},"
-			      " {'device': '0000:01:00.0', 'features': [{'irq': 30}, {'irq': 31}]},"
-			      " {'device': '0000:02:00.0'}, {'device': 'a'}, {'device': 'b'}]");
+		json_auto_t *expected = parse(
+			"[{'device': '0000:00:00.0'},"
+			" {'device': '0000:01:00.0', 'features': [{'irq': 31, 'instance': 'a'},"
+			" {'irq': 30, 'instance': 'b'}]},"
+			" {'device': '0000:02:00.0'}, {'device': 'a'}, {'device': 'b'}]");
 
 		assert_true(is_part(expected, ledger));
 	}

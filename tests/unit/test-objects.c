@@ -1,156 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The objects that clients get: exactly the fields that the contract names, each of its type, null
- * where there is nothing to tell. The lists below are the contract, written as the interface
- * writes types; they know nothing of the code that makes the objects.
+ * where there is nothing to tell (object-shapes.h).
  */
 #include "cxlirqd/json.h"
-#include "records.h"
+#include "demand-fixture.h"
+#include "object-shapes.h"
 
 #define NVME "0000:01:00.0"
-
-/* name, type: s string, i integer, b boolean, a array, o object; ? may be null; a:X of objects X */
-static const struct shape {
-	const char *name;
-	const char *fields[24];
-} shapes[] = {
-	{ "domain",
-	  { "id i", "name s", "bus_token s", "flags as", "parent i?", "device s?", "hwirq_max i?",
-	    "mapped i", "chip s?", "immutability s", "affinity_changes i", "message_changes i" } },
-	{ "vector",
-	  { "irq i", "provider s?", "domain i?", "chip s?", "index i?", "hwirq i?",
-	    "message o?message", "target o?target", "affinity s?", "effective_affinity s?",
-	    "managed b?", "state s", "origin s", "interrupts i", "message_changes i",
-	    "message_rewrites i", "sysfs b", "owners ao owner" } },
-	{ "owner",
-	  { "device s?", "bus s?", "driver s?", "module s?", "action s?", "handler s?",
-	    "relation s", "evidence s?" } },
-	{ "message", { "address s", "data s" } },
-	{ "target", { "cpu i", "vector i" } },
-	{ "device",
-	  { "device s", "bus s?", "driver s?", "module s?", "parent s?", "class s?", "asked o?span",
-	    "granted i", "used i", "features ao feature" } },
-	{ "feature",
-	  { "feature s", "instance s?", "message_number i?", "irq i?", "result s", "errno i?",
-	    "reason s?" } },
-	{ "support",
-	  { "kernel s", "machine s", "mode s", "reason s?", "hooks ao hook", "features ao hook" } },
-	{ "hook", { "hook s", "attached b", "reason s?" } },
-	{ "loss", { "reason s", "count i" } },
-	{ "count", { "kind s", "count i" } },
-	{ "all",
-	  { "version i", "support o support", "domains ao domain", "vectors ao vector",
-	    "devices ao device", "doorbells ao bell", "lost ao loss", "corrections ao count",
-	    "refused ao count" } },
-	{ "bell",
-	  { "epc s?", "epf s?", "index i?", "irq i?", "message o?message",
-	    "published_message o?message", "type s", "parent_domain i?", "immutability s",
-	    "state s", "message_changes i", "verdict s", "device s?", "driver s?", "bar i?",
-	    "errno i?" } },
-	{ "cause", { "kind s", "comm s?", "pid i?", "uid i?" } },
-	{ "where", { "id i", "name s?", "bus_token s?" } },
-	/* every event begins with these four */
-	{ "domain-created", { "time_us i", "type s", "irq i?", "device s?", "domain o where" } },
-	{ "domain-removed", { "time_us i", "type s", "irq i?", "device s?", "domain o where" } },
-	{ "vector-allocated",
-	  { "time_us i", "type s", "irq i", "device s?", "index i?", "domain i?" } },
-	{ "vector-freed",
-	  { "time_us i", "type s", "irq i", "device s?", "index i?", "domain i?" } },
-	{ "handler-requested",
-	  { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?", "handler s?",
-	    "relation s" } },
-	{ "handler-freed",
-	  { "time_us i", "type s", "irq i", "device s?", "provider s?", "action s?", "handler s?",
-	    "relation s" } },
-	{ "demand",
-	  { "time_us i", "type s", "irq i", "device s?", "min i", "max i", "granted i", "errno i",
-	    "cause o cause" } },
-	{ "message-change",
-	  { "time_us i", "type s", "irq i", "device s?", "index i?", "old_message o?message",
-	    "new_message o?message", "cause o cause" } },
-	{ "affinity-change",
-	  { "time_us i", "type s", "irq i", "device s?", "old s?", "new s?", "old_effective s?",
-	    "new_effective s?", "pending b", "cause o cause" } },
-	{ "doorbell",
-	  { "time_us i", "type s", "irq i?", "device s?", "epc s?", "epf s?", "index i?",
-	    "message o?message", "published_message o?message", "doorbell_type s",
-	    "parent_domain i?", "immutability s", "state s", "message_changes i", "verdict s",
-	    "driver s?", "bar i?", "errno i?", "cause o cause" } },
-	{ "cpu", { "time_us i", "type s", "irq i?", "device s?", "cpu i", "online b" } },
-	{ "gap", { "time_us i", "type s", "irq i?", "device s?", "lost i", "reason s?" } },
-	{ "correction", { "time_us i", "type s", "irq i?", "device s?", "kind s" } },
-	{}
-};
-
-static const struct shape *shape_find(const char *name)
-{
-	for (const struct shape *s = shapes; s->name; s++)
-		if (!strcmp(s->name, name))
-			return s;
-	fail_msg("%s: no such shape", name);
-	return NULL;
-}
-
-static void check(const json_t *json, const char *name);
-
-static void check_value(const json_t *value, const char *type, const char *what)
-{
-	size_t i;
-	json_t *entry;
-	const char *rest = type + 1;
-
-	if (*rest == '?') {
-		if (json_is_null(value))
-			return;
-		rest++;
-	}
-	while (*rest == ' ')
-		rest++;
-	switch (*type) {
-	case 's':
-		if (!json_is_string(value))
-			fail_msg("%s is no string", what);
-		return;
-	case 'i':
-		if (!json_is_integer(value))
-			fail_msg("%s is no integer", what);
-		return;
-	case 'b':
-		if (!json_is_boolean(value))
-			fail_msg("%s is no boolean", what);
-		return;
-	case 'o': check(value, rest); return;
-	case 'a':
-		if (!json_is_array(value))
-			fail_msg("%s is no array", what);
-		json_array_foreach((json_t *)value, i, entry)
-			check_value(entry, rest, what);
-		return;
-	}
-	fail_msg("%s: what type is %s?", what, type);
-}
-
-/* @json is an object with the fields of the shape @name, these and no others. */
-static void check(const json_t *json, const char *name)
-{
-	const struct shape *shape = shape_find(name);
-	size_t n = 0;
-
-	if (!json_is_object(json))
-		fail_msg("%s is no object", name);
-	for (; shape->fields[n]; n++) {
-		const char *space = strchr(shape->fields[n], ' ');
-		char field[32];
-
-		snprintf(field, sizeof(field), "%.*s", (int)(space - shape->fields[n]),
-			 shape->fields[n]);
-		if (!json_object_get(json, field))
-			fail_msg("%s lacks %s", name, field);
-		check_value(json_object_get(json, field), space + 1, field);
-	}
-	if (json_object_size(json) != n)
-		fail_msg("%s has other fields than the contract: %s", name, json_dumps(json, 0));
-}
 
 /* One event of each type there is, and something in every list */
 static void tell_all(struct world *w)
@@ -203,6 +60,14 @@ static void tell_all(struct world *w)
 	tell(w, make_cpu(1, true));
 	tell(w, make_lost(3, "ring-full"));
 	tell(w, make_lost(1, ""));
+	ask_for(w, NVME, "nvme", 1, 4);
+	answered(w, NVME, "nvme", 1, 4, -ENOSPC);
+	tell(w, make_ask(NVME, "nvme", 9, -EINVAL, "f", ""));
+	tell(w, make_feature(RECORD_FEATURE_MSIX, NVME, -1, 9));
+	tell(w, make_feature(RECORD_FEATURE_DOE, NVME, 1, 0));
+	tell(w, make_feature(RECORD_FEATURE_AER, NVME, 1, 0));
+	tell(w, make_space(0, 1, 200, 150));
+	tell(w, make_space(~0U, 1, 200, 150));
 	tell(w, make_action_freed(30, 1));
 	tell(w, make_free(30, 1));
 	tell(w, make_domain(RECORD_REASON_REMOVED, 0x100, "MSIX"));
@@ -273,7 +138,8 @@ static void test_empty(void **state)
 	json_auto_t *expected = parse("{'version': 1, 'support': {'kernel': '', 'machine': '', "
 				      "'mode': 'sysfs', 'reason': null,"
 				      " 'hooks': [], 'features': []}, 'domains': [], 'vectors': "
-				      "[], 'devices': [], 'doorbells': [], 'lost': [],"
+				      "[], 'devices': [], 'vector_space': null, 'doorbells': [],"
+				      " 'pmus': [], 'counters': [], 'lost': [],"
 				      " 'corrections': [], 'refused': []}");
 
 	check(json, "all");

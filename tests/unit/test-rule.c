@@ -5,6 +5,8 @@
  */
 #include "rule-fixture.h"
 
+#include "demand-fixture.h"
+
 #define PMU "pmu_mem0.0"
 
 static void device_is(struct world *w, const char *name, const char *driver)
@@ -312,6 +314,29 @@ static void scene_hidden(struct world *w, int turn)
 	pass(w, 3 * SECOND);
 }
 
+/* A walk that finds less than a tenth of the vectors left */
+static void scene_space_low(struct world *w, int turn)
+{
+	struct record_space all = make_space(~0U, 2, 400, 39);
+
+	tell(w, make_vector(RECORD_REASON_ALLOCATED, 30, NVME));
+	switch (turn) {
+	case 1: all.available = 40; break;
+	case 2: all.online = 0; break;
+	case 3: /* one CPU is full, the other ones are not */ all.cpu_number = 1; break;
+	}
+	walk_begin(w);
+	tell(w, vector_seen(30, 0x41));
+	if (turn != 4)
+		tell(w, all);
+	if (turn == 5) { /* the walk sees it twice, and the second time there is room again */
+		all.available = 200;
+		all.header.time_ns = 0;
+		tell(w, all);
+	}
+	walk_end(w, true);
+}
+
 /* ---- The table ---- */
 
 static const struct scene {
@@ -373,6 +398,10 @@ static const struct scene {
 				  "{'device': '" NVME "', 'irq': 30, 'index': 0,"
 				  " 'cause': {'kind': 'driver', 'comm': 'modprobe', 'pid': 7}}",
 				  { "interrupt 30", "Device or resource busy", "modprobe" } },
+	[RULE_VECTOR_SPACE_LOW] = { scene_space_low,
+				    6,
+				    "{'device': null, 'irq': null, 'standing': true}",
+				    { "39 of 400 vectors are left", "on 2 CPUs", NVME " with 1" } },
 	[RULE_MESSAGE_COLLISION] = { scene_collision,
 				     10,
 				     "{'device': '" NVME "', 'irq': 30, 'standing': true,"

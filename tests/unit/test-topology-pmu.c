@@ -23,11 +23,33 @@ static struct {
 	struct topology *topology;
 	struct record_pmu told[8];
 	size_t n, fail_after; /* 0: never */
+	char words[1024]; /* "PMU KIND NAME VALUE;" each */
+	size_t n_words, fail_after_words;
 } tree;
+
+static int on_word(const struct record_pmu_event *r)
+{
+	size_t n = strlen(tree.words);
+
+	assert_int_equal(r->header.version, RECORD_VERSION);
+	assert_int_equal(r->header.size, sizeof(*r));
+	assert_int_equal(r->header.time_ns, NOW);
+	/* after its PMU, and before the next one */
+	assert_true(tree.n > 0);
+	assert_string_equal(tree.told[tree.n - 1].name, r->pmu);
+	if (tree.fail_after_words && tree.n_words == tree.fail_after_words)
+		return -ECANCELED;
+	tree.n_words++;
+	snprintf(tree.words + n, sizeof(tree.words) - n, "%s %s %.20s %.20s;", r->pmu,
+		 r->kind == RECORD_PMU_EVENT_EVENT ? "event" : "format", r->name, r->value);
+	return 0;
+}
 
 static int on_record(const struct record_header *record, void *userdata)
 {
 	(void)userdata;
+	if (record->type == RECORD_PMU_EVENT)
+		return on_word((const struct record_pmu_event *)record);
 	if (tree.fail_after && tree.n == tree.fail_after)
 		return -ECANCELED;
 	assert_int_equal(record->type, RECORD_PMU);
@@ -77,6 +99,21 @@ static void put_cpumask(const char *device, const char *name, const char *cpumas
 	assert_int_equal(fclose(file), 0);
 }
 
+static void put_word(const char *device, const char *name, const char *word, const char *value)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "sys/devices/%s/%s/%s", device, name, word);
+	*strrchr(path, '/') = '\0';
+	make_directories(path);
+	snprintf(path, sizeof(path), "sys/devices/%s/%s/%s", device, name, word);
+	file = fopen(path_of(path), "we");
+	assert_non_null(file);
+	fprintf(file, "%s\n", value);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void put_pmu(const char *device, const char *name, const char *cpumask)
 {
 	char path[256], target[256];
@@ -122,6 +159,7 @@ static int teardown(void **state)
 static void read_pmus(bool all)
 {
 	tree.n = 0;
+	tree.words[0] = '\0';
 	assert_int_equal(topology_read_pmus(tree.topology, all, NOW), 0);
 }
 
@@ -266,6 +304,59 @@ static void test_long(void **state)
 	assert_int_equal(tree.n, 0);
 }
 
+/* What a PMU can count is told with it, and only then. */
+static void test_words(void **state)
+{
+	char text[200];
+
+	(void)state;
+	put_pmu("a/pmu_mem0.0", "cxl_pmu_mem0.0", "0\n");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "events/memrd", "config=0x2");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "events/clock_ticks", "config=0x1");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "events/memrd.unit", "MiB");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "format/mask", "config:0-31");
+	put_pmu("a/pmu_mem0.1", "cxl_pmu_mem0.1", "0\n");
+	put_word("a/pmu_mem0.1", "cxl_pmu_mem0.1", "format/gid", "config:32-47");
+	read_pmus(false);
+	assert_int_equal(tree.n, 2);
+	assert_string_equal(tree.words, "cxl_pmu_mem0.0 event clock_ticks config=0x1;"
+					"cxl_pmu_mem0.0 event memrd config=0x2;"
+					"cxl_pmu_mem0.0 format mask config:0-31;"
+					"cxl_pmu_mem0.1 format gid config:32-47;");
+	put_word("a/pmu_mem0.1", "cxl_pmu_mem0.1", "events/more", "config=0x9");
+	read_pmus(false);
+	assert_string_equal(tree.words, "");
+	/* told again, it is told as it is now */
+	put_cpumask("a/pmu_mem0.1", "cxl_pmu_mem0.1", "3\n");
+	read_pmus(false);
+	assert_int_equal(tree.n, 1);
+	assert_string_equal(tree.words, "cxl_pmu_mem0.1 event more config=0x9;"
+					"cxl_pmu_mem0.1 format gid config:32-47;");
+	take_pmu("cxl_pmu_mem0.1");
+	read_pmus(false);
+	assert_int_equal(tree.n, 1);
+	assert_string_equal(tree.words, "");
+	/* what is longer than its field is cut and counted */
+	memset(text, 'x', sizeof(text));
+	text[150] = '\0';
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "events/long", text);
+	read_pmus(true);
+	assert_non_null(strstr(tree.words, "event long xxxxxxxxxxxxxxxxxxxx;"));
+	assert_int_equal(topology_counters(tree.topology).truncated, 1);
+}
+
+static void test_words_fail(void **state)
+{
+	(void)state;
+	put_pmu("a/pmu_mem0.0", "cxl_pmu_mem0.0", "0\n");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "events/a", "config=1");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "events/b", "config=1");
+	put_word("a/pmu_mem0.0", "cxl_pmu_mem0.0", "format/c", "config:1");
+	tree.fail_after_words = 1;
+	assert_int_equal(topology_read_pmus(tree.topology, false, NOW), -ECANCELED);
+	assert_int_equal(tree.n_words, 1);
+}
+
 /* The reader cannot take more: the read ends with what it says. */
 static void test_reader_fails(void **state)
 {
@@ -283,7 +374,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_new),		 TEST(test_changed),	TEST(test_gone),
 		TEST(test_no_perf),	 TEST(test_unreadable), TEST(test_long),
-		TEST(test_reader_fails),
+		TEST(test_reader_fails), TEST(test_words),	TEST(test_words_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

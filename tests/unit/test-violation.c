@@ -529,6 +529,7 @@ static void test_severities(void **state)
 		{ "vector-orphaned", SEVERITY_WARNING },
 		{ "vector-outlives-provider", SEVERITY_ERROR },
 		{ "vector-refused", SEVERITY_WARNING },
+		{ "vector-space-low", SEVERITY_WARNING },
 		{ "message-collision", SEVERITY_ERROR },
 		{ "vector-hidden", SEVERITY_NOTICE },
 	};

@@ -11,6 +11,8 @@
 #   - arm64: no message ever changes, for the ITS is an immutable parent
 #   - a replay of what was recorded meanwhile gives the same answers, by this
 #     machine's own program also for a trace of arm64
+#   - the bench kernel: counters of CXL PMUs against the fixture and perf; the ledger
+#     against lspci and cxl, and tests/data/ledger (LEDGER=write makes that anew)
 #   - the bench kernel: that the fixtures do as they say; each rule broken once,
 #     and its innocent twin; a cause for every change; no violation on
 #     well-behaved hardware
@@ -104,6 +106,10 @@ if [ "$kernel" = bench ]; then
 	done
 	scenario rules --results "$work/rules"
 	python3 "$here/rules.py" "$work/rules" || failed=1
+	scenario counters --results "$work/counters"
+	python3 "$here/counters.py" "$work/counters" || failed=1
+	scenario ledger --results "$work/ledger"
+	python3 "$here/ledger.py" "$work/ledger" || failed=1
 	scenario causes --results "$work/causes"
 	python3 "$here/causes.py" "$work/causes/evidence" || failed=1
 	if "$here/demo.sh" >"$work/demo" 2>&1 && grep -q 'message-change.*affinity-write by' "$work/demo"; then

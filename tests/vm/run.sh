@@ -12,6 +12,7 @@
 #   #: modules NAME...     loaded at boot, in this order
 #   #: carry NAME...       kernel modules brought along, for modprobe
 #   #: external NAME...    modules of tests/vm/modules, for insmod /lib/cxlirq/NAME.ko
+#   #: programs NAME...    this machine's own: other witnesses, as perf, lspci, cxl
 #   #: machine NAME        #: cpus N     #: timeout S     #: append WORD...
 #   #: on KERNEL KEY ...   any of these for one kernel only; of two lines the later one holds
 # msixtable (a second witness) and mover (an origin of changes) are in every image.
@@ -56,7 +57,7 @@ else
 			[ "$on" = "$kernel_name" ] || continue
 		fi
 		case $key in
-		modules | carry | external | machine | cpus | timeout | append) wants[$key]=$value ;;
+		modules | carry | external | programs | machine | cpus | timeout | append) wants[$key]=$value ;;
 		*)
 			echo "run.sh: $scenario: what is \"#: $key\"?" >&2
 			exit 2
@@ -70,6 +71,13 @@ for module in ${wants[modules]:-}; do
 done
 for module in ${wants[carry]:-}; do
 	image+=(-M "$module")
+done
+for program in ${wants[programs]:-}; do
+	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$program") || {
+		echo "run.sh: $scenario wants $program, which is not installed (tests/packages.sh vm)" >&2
+		exit 1
+	}
+	image+=(-p "$path")
 done
 for key in machine cpus timeout append; do
 	[ -z "${wants[$key]:-}" ] || host+=("--$key" "${wants[$key]}")
