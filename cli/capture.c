@@ -9,19 +9,15 @@
  */
 #include <err.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "stop.h"
 #include "writer.h"
-
-#define USEC_PER_SEC 1000000U
 
 struct trace {
 	const char *file;
@@ -112,24 +108,6 @@ static void trace_abandon(const struct trace *trace, const char *failure)
 		warnx("%s: %s", trace->file, reason);
 	if (trace->size == 0)
 		unlink(trace->partial);
-}
-
-/* A descriptor that is readable once it is time to stop. */
-static int stop_fd(uint64_t duration_us)
-{
-	const struct itimerval duration = {
-		.it_value.tv_sec = (time_t)(duration_us / USEC_PER_SEC),
-		.it_value.tv_usec = (suseconds_t)(duration_us % USEC_PER_SEC),
-	};
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGALRM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	setitimer(ITIMER_REAL, &duration, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
 enum exit_code verb_record(const struct options *options, const char *argument)

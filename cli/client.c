@@ -164,24 +164,31 @@ static int keep_reply(const json_t *parameters, void *userdata)
 	return 1;
 }
 
+int client_ask(const struct options *options, const char *method, json_t *parameters, json_t **ret,
+	       char **reterr_text)
+{
+	struct client_stream call = {
+		.method = method,
+		.parameters = parameters,
+		.interrupt_fd = -EBADF,
+		.each = keep_reply,
+		.userdata = ret,
+	};
+
+	return run(options, &call, false, reterr_text);
+}
+
 int client_call(const struct options *options, const char *method, json_t *parameters,
 		const char *key, json_type type, json_t **ret)
 {
 	json_auto_t *taken = parameters;
 	json_auto_t *reply = NULL;
 	_cleanup_free_ char *text = NULL;
-	struct client_stream call = {
-		.method = method,
-		.parameters = taken,
-		.interrupt_fd = -EBADF,
-		.each = keep_reply,
-		.userdata = &reply,
-	};
 	const char *reason;
 	json_t *value;
 	int r;
 
-	r = run(options, &call, false, &text);
+	r = client_ask(options, method, taken, &reply, &text);
 	if (r < 0) {
 		warnx("%s", text ?: strerror(-r));
 		return r;

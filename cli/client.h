@@ -19,6 +19,13 @@
 int client_call(const struct options *options, const char *method, json_t *parameters,
 		const char *key, json_type type, json_t **ret);
 
+/*
+ * The same, but the whole reply as a new reference, and nothing printed: @reterr_text as
+ * client_stream() has it. @parameters is borrowed.
+ */
+int client_ask(const struct options *options, const char *method, json_t *parameters, json_t **ret,
+	       char **reterr_text);
+
 struct client_stream {
 	const char *method;
 	json_t *parameters; /* borrowed; NULL as above */

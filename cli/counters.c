@@ -7,17 +7,16 @@
  * another connection, for that last reply.
  */
 #include <err.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "cxlirqd/cleanup.h"
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "stop.h"
 #include "writer.h"
 
 #define USEC_PER_SEC 1000000
@@ -120,14 +119,6 @@ static const struct column stat_columns[] = {
 
 /* ---- list -------------------------------------------------------------------------------------- */
 
-static int keep_reply(const json_t *parameters, void *userdata)
-{
-	json_t **kept = userdata;
-
-	*kept = json_incref((json_t *)parameters);
-	return 1;
-}
-
 /* The whole answer: counters, PMUs, and the reason why there are none */
 static int ask_counters(const struct options *options, json_t **ret)
 {
@@ -135,16 +126,9 @@ static int ask_counters(const struct options *options, json_t **ret)
 		json_pack("{s:o*}", "pmu", options->pmu ? json_text(options->pmu) : NULL);
 	json_auto_t *reply = NULL;
 	_cleanup_free_ char *failure = NULL;
-	struct client_stream call = {
-		.method = "ListCounters",
-		.parameters = parameters,
-		.interrupt_fd = -EBADF,
-		.each = keep_reply,
-		.userdata = &reply,
-	};
 	int r;
 
-	r = client_stream(options, &call, &failure);
+	r = client_ask(options, "ListCounters", parameters, &reply, &failure);
 	if (r < 0) {
 		warnx("%s", failure ?: strerror(-r));
 		return r;
@@ -277,13 +261,6 @@ static bool ask_for_totals(void *userdata)
 	json_auto_t *parameters = json_pack("{s:I}", "id", counting->id);
 	json_auto_t *reply = NULL;
 	struct signalfd_siginfo signal;
-	struct client_stream call = {
-		.method = "EndCount",
-		.parameters = parameters,
-		.interrupt_fd = -EBADF,
-		.each = keep_reply,
-		.userdata = &reply,
-	};
 	int r;
 
 	if (read(counting->stop_fd, &signal, sizeof(signal)) < 0 || counting->id < 0 ||
@@ -293,29 +270,11 @@ static bool ask_for_totals(void *userdata)
 	/* the user wants to be gone */
 	if (!options.timeout_us || options.timeout_us > TOTALS_TIMEOUT_US)
 		options.timeout_us = TOTALS_TIMEOUT_US;
-	r = client_stream(&options, &call, &counting->failure);
+	r = client_ask(&options, "EndCount", parameters, &reply, &counting->failure);
 	/* what cannot be ended any more has ended: its last reply is on the way */
 	if (r == -EREMOTEIO)
 		free(TAKE_PTR(counting->failure));
 	return r == 0 || r == -EREMOTEIO;
-}
-
-/* A descriptor that is readable once it is time to stop. */
-static int stop_fd(uint64_t duration_us)
-{
-	const struct itimerval duration = {
-		.it_value.tv_sec = (time_t)(duration_us / USEC_PER_SEC),
-		.it_value.tv_usec = (suseconds_t)(duration_us % USEC_PER_SEC),
-	};
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGALRM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	setitimer(ITIMER_REAL, &duration, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
 static json_t *stat_parameters(const struct options *options)

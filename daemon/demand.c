@@ -384,7 +384,9 @@ void demands_device(struct model *model, const struct record_device *r)
 	if (!strcmp(demands->driver, r->driver)) {
 		if (r->header.time_ns > demands->last_ns + TICK_NS)
 			demands->lasted = true;
-		demands->unbound = false;
+		/* bound, or being probed, anew, and what it asks for is still to come */
+		if (demands->unbound)
+			demands_drop(model, demands);
 		return;
 	}
 	if (r->driver[0] || !probe_failed(demands) || !has_refusal(demands)) {

@@ -27,7 +27,8 @@
 #include "kernel-names.h"
 #include "log.h"
 
-#define PROGRAMS_MAX 64
+/* As many as the object has */
+#define PROGRAMS_MAX (sizeof(((struct cxlirqd_bpf *)0)->progs) / sizeof(struct bpf_program *))
 #define NUMA_NODES "/sys/devices/system/node"
 
 #define NO_CONTROLLERS "no endpoint controllers in this kernel (PCI_ENDPOINT)"

@@ -323,6 +323,23 @@ static void test_failed_probe(void **state)
 	assert_int_equal(model_demands(w->model, CXL)->n_asks, 0);
 }
 
+/* A read of sysfs may see the driver in its next probe before that has asked for anything. */
+static void test_next_probe_seen(void **state)
+{
+	struct world *w = *state;
+
+	allocate(w, CXL, "cxl_pci", 1, 16, 2);
+	tell(w, make_ask(CXL, "cxl_pci", 4, -EINVAL, "cxl_event_req_irq", ""));
+	give_back(w, 30, 2, true);
+	tell(w, make_device(CXL, "pci", ""));
+	assert_true(model_demands(w->model, CXL)->unbound);
+	tell(w, make_device(CXL, "pci", "cxl_pci"));
+	assert_null(model_demands(w->model, CXL));
+	allocate(w, CXL, "cxl_pci", 1, 16, 1);
+	expect_row(w, CXL, "{'demands': [{'granted': 1}]}");
+	assert_int_equal(model_demands(w->model, CXL)->n_asks, 0);
+}
+
 /* One that failed for another reason has nothing to say. */
 static void test_failed_otherwise(void **state)
 {
@@ -488,6 +505,7 @@ int main(void)
 		TEST(test_other_driver),
 		TEST(test_rebound),
 		TEST(test_failed_probe),
+		TEST(test_next_probe_seen),
 		TEST(test_failed_otherwise),
 		TEST(test_never_granted),
 		TEST(test_why_not),

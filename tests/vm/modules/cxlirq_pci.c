@@ -4,6 +4,7 @@
  * vectors, other message numbers.  What is changed is the answer to a read of
  * configuration space, below all who read it: the function's driver, the PCI
  * core, sysfs, and with it lspci.  A driver asks again when it is bound again.
+ * And functions that get more vectors than their driver asked for.
  *
  * In /sys/kernel/debug/cxlirq_pci:
  *   control   "vectors DEVICE N": the MSI-X table has so many entries; not more
@@ -11,6 +12,8 @@
  *             "patch DEVICE OFFSET MASK VALUE": of the 32 bits at OFFSET, those
  *             in MASK are VALUE's; what is written there reaches the function
  *             "clear DEVICE": as it is
+ *             "grow DEVICE", "shrink DEVICE": one MSI-X vector more, as a driver may
+ *             ask for one long after its probe, and back (of one function at a time)
  *   patches   DEVICE OFFSET MASK VALUE, for each
  *
  * The module stays until the machine ends, and so must the bridges above.
@@ -19,6 +22,7 @@
 #include <linux/debugfs.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/msi.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -138,6 +142,25 @@ static int clear(struct pci_dev *pdev)
 	return 0;
 }
 
+static struct msi_map grown = { .index = -1 };
+
+static int grow(struct pci_dev *pdev)
+{
+	if (grown.index >= 0)
+		return -EBUSY;
+	grown = pci_msix_alloc_irq_at(pdev, MSI_ANY_INDEX, NULL);
+	return grown.index < 0 ? grown.index : 0;
+}
+
+static int shrink(struct pci_dev *pdev)
+{
+	if (grown.index < 0)
+		return -ENOENT;
+	pci_msix_free_irq(pdev, grown);
+	grown.index = -1;
+	return 0;
+}
+
 static int control(struct pci_dev *pdev, const char *verb, const char *rest)
 {
 	u32 offset, mask, value;
@@ -145,6 +168,10 @@ static int control(struct pci_dev *pdev, const char *verb, const char *rest)
 	guard(mutex)(&lock);
 	if (!strcmp(verb, "clear"))
 		return clear(pdev);
+	if (!strcmp(verb, "grow"))
+		return grow(pdev);
+	if (!strcmp(verb, "shrink"))
+		return shrink(pdev);
 	if (!strcmp(verb, "vectors") && sscanf(rest, "%i", &value) == 1)
 		return vectors(pdev, value);
 	if (!strcmp(verb, "patch") && sscanf(rest, "%i %i %i", &offset, &mask, &value) == 3)

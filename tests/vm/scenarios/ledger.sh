@@ -169,6 +169,13 @@ rebind pci nvme "$nvme"
 wait_for 10 nvmes_are 1 || fail "nvme" "not back"
 end
 
+# One vector more than the driver asked for
+begin grown "$nvme"
+pretend grow "$nvme"
+check "grown: there" test "$(find "/sys/bus/pci/devices/$nvme/msi_irqs" -type f | wc -l)" -eq 4
+end
+pretend shrink "$nvme"
+
 # CPMUs borrow their memory device's vectors: of their own; those of event logs and the mailbox;
 # and those that the driver refuses: message number 0, one that was not granted, no interrupt at all
 begin cpmu "$mem0" "$mem1"
