@@ -49,6 +49,27 @@ __noinline u64 emit_key(u64 address)
 	return (u64)x << 32 | y;
 }
 
+/*
+ * A driver's callback for CPUs that come and go runs in the same thread when the driver installs
+ * it, on each CPU that is there: nothing happens to the CPU then.
+ */
+static __always_inline bool is_installing(const struct record_header *h)
+{
+	struct cpuhp_cpu_state *state = NULL;
+	bool single = false;
+	u64 offset = 0;
+
+	if (!bpf_core_field_exists(state->single))
+		return false;
+	if (h->comm[0] != 'c' || h->comm[1] != 'p' || h->comm[2] != 'u' || h->comm[3] != 'h' ||
+	    h->comm[4] != 'p' || h->comm[5] != '/' || !roots.cpuhp_state || !roots.per_cpu_offset)
+		return false;
+	READ(offset, (void *)roots.per_cpu_offset + (u64)h->cpu * 8);
+	state = (void *)(roots.cpuhp_state + offset);
+	READ(single, &state->single);
+	return single;
+}
+
 __noinline int emit_header(struct record_header *h, u32 type, u32 size)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -78,6 +99,8 @@ __noinline int emit_header(struct record_header *h, u32 type, u32 size)
 	if (flags & PF_KTHREAD)
 		h->flags = RECORD_F_KTHREAD;
 	bpf_get_current_comm(h->comm, sizeof(h->comm));
+	if (h->flags && is_installing(h))
+		h->flags |= RECORD_F_INSTALL;
 	return 0;
 }
 
@@ -127,5 +150,6 @@ int find_roots(void *ctx)
 	roots.devm_irq_release = ROOT("devm_irq_release");
 	roots.devices_kset = ROOT("devices_kset");
 	roots.vector_matrix = ROOT("vector_matrix");
+	roots.cpuhp_state = ROOT("cpuhp_state");
 	return 0;
 }

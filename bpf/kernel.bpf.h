@@ -239,6 +239,10 @@ struct task_struct {
 	unsigned int flags;
 };
 
+struct cpuhp_cpu_state {
+	bool single;
+};
+
 struct irqaction {
 	void *handler;
 	void *dev_id;

@@ -8,7 +8,8 @@
 /* A driver's callback on a CPU's way down or up */
 static bool is_hotplug_thread(const struct cause *cause)
 {
-	return cause->flags & RECORD_F_KTHREAD && !strncmp(cause->comm, "cpuhp/", 6);
+	return cause->flags & RECORD_F_KTHREAD && !(cause->flags & RECORD_F_INSTALL) &&
+	       !strncmp(cause->comm, "cpuhp/", 6);
 }
 
 const char *cause_kind(const struct cause *cause)

@@ -21,6 +21,7 @@ struct roots {
 	__u64 devm_irq_release;
 	__u64 devices_kset;
 	__u64 vector_matrix; /* pointer to struct irq_matrix, x86 */
+	__u64 cpuhp_state; /* struct cpuhp_cpu_state, per CPU */
 };
 
 /* One bounded piece of the walk: handed to the snapshot program, and what it gave back. */

@@ -73,6 +73,8 @@ enum record_cause {
 };
 
 #define RECORD_F_KTHREAD 1 /* the current task is a kernel thread */
+/* ... a CPU's hotplug thread, running a callback that somebody installs: no CPU comes or goes */
+#define RECORD_F_INSTALL 2
 
 struct record_header {
 	__u16 type;

@@ -265,6 +265,8 @@ static void test_causes(void **state)
 		{ RECORD_CAUSE_PROBE, 0, "modprobe", "driver" },
 		/* a driver's callback; but anybody can name himself so */
 		{ RECORD_CAUSE_NONE, RECORD_F_KTHREAD, "cpuhp/1", "cpu-hotplug" },
+		{ RECORD_CAUSE_NONE, RECORD_F_KTHREAD | RECORD_F_INSTALL, "cpuhp/1",
+		  "affinity-kernel" },
 		{ RECORD_CAUSE_NONE, 0, "cpuhp/1", "affinity-kernel" },
 	};
 	struct world *w = *state;

@@ -22,6 +22,7 @@ import collections
 import ctypes
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -147,6 +148,28 @@ class Guest:
             self.fail("machine", f"it did not power off in {POWER_OFF_SECONDS} s")
         else:
             self.fail("machine", f"no end after {self.options.timeout} s")
+        self.look_at_processors()
+
+    def look_at_processors(self):
+        """What the processors of a machine that hangs are doing, next to the console's log."""
+        answers = []
+        questions = ("info status", "info registers -a", "info lapic", "info pic")
+        for question in questions:
+            self.qmp.command({"execute": "human-monitor-command",
+                              "arguments": {"command-line": question}}, answers.append)
+        end = time.monotonic() + 5
+        while len(answers) < len(questions) and time.monotonic() < end:
+            for key, _ in self.selector.select(1):
+                key.data(key.fileobj)
+        text = "".join(f"== {question}\n{answer.get('return', answer)}\n"
+                       for question, answer in zip(questions, answers))
+        if self.log:
+            path = os.path.join(os.path.dirname(self.options.console_log), "processors.txt")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace("\r", ""))
+        for line in text.splitlines():
+            if re.match(r"(CPU#|R?IP=|EIP=|.*HLT=| ?PC=|VM status|no answer)", line):
+                print(f"# {line.strip()}", flush=True)
 
     def stop(self):
         if self.process and self.process.poll() is None:

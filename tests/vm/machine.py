@@ -70,14 +70,14 @@ _CXL_DEVICES = [
 ] + _NEIGHBOURS
 
 _Q35 = [
-    "-machine", "q35,cxl=on,accel=tcg",
+    "-machine", "q35,cxl=on",
     "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
     "-cpu", "max",
     "-m", "1G,slots=4,maxmem=8G",
 ]
 
 _VIRT = [
-    "-machine", "virt,gic-version=3,its=on,accel=tcg",
+    "-machine", "virt,gic-version=3,its=on",
     "-cpu", "cortex-a72",
     "-m", "1G",
 ]
@@ -157,6 +157,11 @@ def qemu_arguments(name, cpus, kernel, initrd, append, files, tree=None):
         "-display", "none", "-name", f"cxlirq-{name}",
     ]
     command += arguments
+    # All processors in one thread.  With a thread each, one may use a mapping
+    # of device memory that another is changing (a BAR, say): QEMU 10.0 then
+    # aborts in iotlb_to_section(), or an access is lost and with it a timer,
+    # and the machine stands still; once in some forty boots of a busy host.
+    command += ["-accel", "tcg,thread=single"]
     command += ["-smp", str(cpus), "-kernel", kernel, "-initrd", initrd]
     command += ["-append", " ".join([f"console={console}"] + CMDLINE + cmdline + append)]
     if tree:

@@ -165,6 +165,11 @@ stop() {
 # Group, events, threshold, edge, invert, filter: what is asked for is what the hardware is told.
 check "raw: a PMU" control add "$mem1" 3 counters=8 filters=1
 check "raw: its driver" wait_for 5 pmu_is cxl_pmu_mem1.2
+# Its interrupt was moved in a CPU's hotplug thread, though no CPU came.
+irq=$(awk '$1 == "cxl_pmu_mem1.2" { print $4 }' $cpmu/pmus)
+cxlirqctl history --irq "$irq" --json 2>/dev/null | grep '"affinity-change"' >"$out/history.added"
+check "raw: moved by its driver" grep -q '"affinity-kernel".*"cpuhp/' "$out/history.added"
+check "raw: by no CPU" sh -c "! grep cpu-hotplug $out/history.added"
 fixture raw.0
 counted raw -e cxl_pmu_mem1.2/vid=0x1e98,gid=0x20,mask=0x6,threshold=3,edge/ \
 	-e 'cxl_pmu_mem1.2/m2s_req_meminv,invert=1,hdm_filter_en,hdm=0x2/' \
