@@ -297,7 +297,7 @@ check "a line fits 120 columns" [ "$(wc -L <out)" -le 120 ]
 ends 0 doorbells --json -o epf,published,bar,error
 check "doorbells --json" is_json 'd[0]["published_message"]["data"] == "4021" and d[1]["errno"] == 22'
 ends 0 counters
-check "counters" asked '{"method": "io.cxlirqd.ListCounters", "parameters": {}, "more": true}'
+check "counters" asked '{"method": "io.cxlirqd.ListCounters", "parameters": {}}'
 check "counters" prints "cxl_pmu_mem0.0 clock_ticks           123456          -"
 check "counters, scaled" prints "cxl_pmu_mem0.0 ev\\x1b[31mil            2000 (25.00%) -"
 check "counters, crowded out" prints "cxl_pmu_mem0.1 full           <not counted>          not counted: more events than counters"
@@ -307,7 +307,7 @@ check "counters, silent" silent
 ends 0 counters list --json
 check "counters --json" is_json '[c["value"] for c in d] == [123456, 500, 0, 0, 7]'
 ends 0 counters --pmu cxl_pmu_mem0.0 --json -o event,value
-check "counters --pmu" asked '{"method": "io.cxlirqd.ListCounters", "parameters": {"pmu": "cxl_pmu_mem0.0"}, "more": true}'
+check "counters --pmu" asked '{"method": "io.cxlirqd.ListCounters", "parameters": {"pmu": "cxl_pmu_mem0.0"}}'
 check "counters -o" is_json 'd[0] == {"event": "clock_ticks", "value": 123456}'
 ends 1 counters --pmu x
 check "counters of no PMU" complains "x: no such CXL PMU"
@@ -338,7 +338,7 @@ ends 0 counters stat -n -o value,event -e a --interval 1
 check "counters stat -o" [ "$(head -n 1 out)" = "   40 a" ]
 # a signal, or --duration, asks for the totals
 ends 0 counters stat -e a --duration 0.3
-check "--duration" asked '{"method": "io.cxlirqd.EndCount", "parameters": {"id": 7}, "more": true}'
+check "--duration" asked '{"method": "io.cxlirqd.EndCount", "parameters": {"id": 7}}'
 check "--duration" [ "$(sed 1d out)" = "       total                   42          cxl_pmu_mem0.0  a
        total                   18 (33.33%) cxl_pmu_mem0.1  b
        total      <not supported>          x               bad" ]
