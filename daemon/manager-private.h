@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What manager.c (the chain and its sources) and manager-status.c (answers) share. */
+/* What the files of the manager share: the chain and its life, sources, answers, sinks, counts. */
 #ifndef CXLIRQD_MANAGER_PRIVATE_H
 #define CXLIRQD_MANAGER_PRIVATE_H
 
@@ -52,6 +52,18 @@ uint64_t manager_now_ns(void);
 /* One record of the daemon's own through the chain. @userdata: the manager. */
 void manager_feed(const struct record_header *record, void *userdata);
 void manager_batch_end(struct manager *m);
+
+/* The sources, in manager-source.c. @userdata: the manager. */
+void manager_drain(void *userdata);
+/* Brings counts up to date; cheap when called often. */
+void manager_refresh(void *userdata);
+/* Everything from the start, as records: opens a new trace. */
+int manager_retell(void *userdata);
+/* sysfs and the kernel's tables again */
+int manager_reread(void *userdata);
+int manager_replay(struct manager *m);
+json_t *manager_answer_status(void *userdata);
+int manager_attach_sources(struct manager *m);
 
 /* One event, made once, for every sink. @json is taken over. */
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,

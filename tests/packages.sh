@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Installs what the build, the checks and the virtual machines need on a bare
-# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm, arm64).
+# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm, arm64, export, system).
 # packages.sh --list GROUP prints what the group is.
 #
 # A fresh machine has nothing installed by hand, so the lists below are the
@@ -28,6 +28,8 @@ declare -A WHY=(
 	[check]="to run the checks and unit tests"
 	[vm]="to build the test kernels and boot the virtual machines"
 	[arm64]="to build for arm64 and boot its virtual machine"
+	[export]="to test the exporter, its page and the full-screen view"
+	[system]="to make the Debian package and whole Debian guests"
 )
 
 declare -A PACKAGES=(
@@ -46,6 +48,11 @@ declare -A PACKAGES=(
 		pciutils linux-perf ndctl"
 	# The C library of that machine is in its sysroot (tests/vm/sysroot.sh).
 	[arm64]="gcc-aarch64-linux-gnu binutils qemu-system-arm device-tree-compiler"
+	# Clients that were not written here.  Prometheus comes by itself
+	# (tests/prometheus.sh): its package would start a service.
+	[export]="chromium curl python3-prometheus-client python3-websocket
+		python3-yaml graphviz tmux bash-completion zsh fish groff-base"
+	[system]="debhelper dpkg-dev fakeroot lintian mmdebstrap e2fsprogs"
 )
 
 die() {
@@ -173,7 +180,7 @@ install_group() {
 }
 
 [ $# -gt 0 ] || {
-	echo "usage: packages.sh [--list] GROUP...   (groups: build, check, vm, arm64)" >&2
+	echo "usage: packages.sh [--list] GROUP...   (groups: ${!PACKAGES[*]})" >&2
 	exit 2
 }
 list=false
@@ -183,7 +190,7 @@ if [ "$1" = --list ]; then
 fi
 for group in "$@"; do
 	[ -n "${PACKAGES[$group]:-}" ] || {
-		echo "packages.sh: no such group: $group (there are: build, check, vm, arm64)" >&2
+		echo "packages.sh: no such group: $group (there are: ${!PACKAGES[*]})" >&2
 		exit 2
 	}
 done

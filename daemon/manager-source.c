@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * When the sources are read. Hooks are attached first, then the walk runs, then what the ring held
+ * meanwhile is applied; after any loss, and at a slow interval, the walk runs again.
+ */
+#include "manager-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+#include "log.h"
+#include "probe.h"
+#include "ring.h"
+#include "snapshot.h"
+#include "topology.h"
+#include "trace.h"
+
+/* Counts are read again for an answer, but not more often than this. */
+#define REFRESH_NS 50000000ULL
+/* How often the kernel is asked whether it skipped a program's run */
+#define MISSED_NS 1000000000ULL
+/* A walk during which something was lost is repeated after this. */
+#define RETRY_USEC 1000000ULL
+#define BEAT_USEC 30000000ULL
+/* Rounds of draining before others get their turn */
+#define DRAINS_MAX 16
+
+/* What waits for time to pass gets its tick, once. */
+static void manager_arm_tick(struct manager *m)
+{
+	uint64_t due = model_tick_due(m->model);
+
+	if (!m->tick || due == m->tick_ns)
+		return;
+	m->tick_ns = due;
+	sd_event_source_set_time(m->tick, due / 1000 + 1);
+	sd_event_source_set_enabled(m->tick, due ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+void manager_batch_end(struct manager *m)
+{
+	manager_sinks_batch_end(m);
+	manager_arm_tick(m);
+}
+
+void manager_drain(void *userdata)
+{
+	struct manager *m = userdata;
+
+	for (unsigned int i = 0; m->ring && i < DRAINS_MAX && ring_drain(m->ring); i++)
+		;
+	manager_batch_end(m);
+}
+
+static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool complete,
+				  uint64_t duration_ns)
+{
+	struct record_snapshot r = { .header = { .type = RECORD_SNAPSHOT,
+						 .version = RECORD_VERSION,
+						 .size = sizeof(r),
+						 .time_ns = manager_now_ns() },
+				     .phase = phase,
+				     .complete = complete,
+				     .duration_ns = duration_ns };
+
+	manager_feed(&r.header, m);
+}
+
+static void manager_feed_lost(struct manager *m, uint64_t count, const char *reason)
+{
+	struct record_lost r = { .header = { .type = RECORD_LOST,
+					     .version = RECORD_VERSION,
+					     .size = sizeof(r),
+					     .time_ns = manager_now_ns() },
+				 .count = count };
+
+	snprintf(r.reason, sizeof(r.reason), "%s", reason);
+	manager_feed(&r.header, m);
+}
+
+/* Whether something was lost since the last call; it is told once. */
+static bool manager_tell_lost(struct manager *m)
+{
+	uint64_t dropped = probe_dropped(m->probe), missed = m->missed, now = manager_now_ns();
+	bool lost;
+
+	/* a system call for each program: not with every batch */
+	if (now - m->missed_asked_ns > MISSED_NS) {
+		m->missed_asked_ns = now;
+		missed = probe_missed(m->probe);
+	}
+	lost = dropped != m->dropped || missed != m->missed;
+	if (dropped != m->dropped)
+		manager_feed_lost(m, dropped - m->dropped, "ring-full");
+	if (missed != m->missed)
+		manager_feed_lost(m, missed - m->missed, "program-missed");
+	m->dropped = dropped;
+	m->missed = missed;
+	return lost;
+}
+
+/* Reads what is: by the walk, or from sysfs where tracing or the way into the tables is refused. */
+static int manager_snapshot(void *userdata)
+{
+	struct manager *m = userdata;
+	uint64_t start = manager_now_ns();
+	bool complete = true;
+	int r = 0;
+
+	if (m->replay || m->snapshotting)
+		return 0;
+	m->snapshotting = true;
+	manager_drain(m);
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_BEGIN, false, 0);
+	if (probe_tracing(m->probe))
+		r = snapshot_run(probe_snapshot_fd(m->probe), manager_drain, m, &complete);
+	if (r >= 0 && !probe_can_walk(m->probe))
+		r = topology_read_irqs(m->topology, start);
+	m->refreshed_ns = manager_now_ns();
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->refreshed_ns - start);
+	manager_batch_end(m);
+	m->snapshotting = false;
+	return r;
+}
+
+/* The next walk: at the interval that was set, or soon. */
+static void manager_arm(struct manager *m, bool soon)
+{
+	uint64_t usec = soon ? RETRY_USEC : m->config->snapshot_sec * 1000000ULL;
+
+	if (!m->timer || !usec)
+		return;
+	sd_event_source_set_time_relative(m->timer, usec);
+	sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
+}
+
+/* A walk, and another one soon if something was lost while it ran. */
+static void manager_walk(struct manager *m)
+{
+	int r = manager_snapshot(m);
+
+	if (r < 0)
+		log_warning("cannot read the kernel's state again: %s", strerror(-r));
+	manager_arm(m, manager_tell_lost(m));
+}
+
+/* After a loss the model may be wrong. */
+static void manager_resync(struct manager *m)
+{
+	if (manager_tell_lost(m))
+		manager_walk(m);
+}
+
+void manager_refresh(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (m->replay)
+		return;
+	manager_drain(m);
+	manager_resync(m);
+	topology_settle(m->topology);
+	if (manager_now_ns() - m->refreshed_ns > REFRESH_NS)
+		manager_snapshot(m);
+}
+
+/* The settings that change what the model makes of records belong to the trace. */
+static void manager_feed_patterns(struct manager *m)
+{
+	const char *at = m->config->doorbell_devices;
+
+	for (at += strspn(at, " \t"); *at; at += strspn(at, " \t")) {
+		struct record_pattern r = { .header = { .type = RECORD_PATTERN,
+							.version = RECORD_VERSION,
+							.size = sizeof(r),
+							.time_ns = manager_now_ns() },
+					    .kind = RECORD_PATTERN_DOORBELL };
+		size_t length = strcspn(at, " \t");
+
+		memcpy(r.pattern, at, length < sizeof(r.pattern) ? length : sizeof(r.pattern) - 1);
+		manager_feed(&r.header, m);
+		at += length;
+	}
+}
+
+/* Everything from the start, as records: opens a new trace. */
+int manager_retell(void *userdata)
+{
+	struct manager *m = userdata;
+	int r;
+
+	if (m->replay)
+		return -EOPNOTSUPP;
+	probe_describe(m->probe, manager_now_ns(), m->realtime_offset_ns, manager_feed, m);
+	manager_feed_patterns(m);
+	r = topology_read(m->topology, manager_now_ns());
+	if (r < 0)
+		log_warning("cannot read all of sysfs, going on without: %s", strerror(-r));
+	manager_read_counters(m);
+	return manager_snapshot(m);
+}
+
+/* The socket's Snapshot: sysfs too. */
+int manager_reread(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (m->replay)
+		return 0;
+	topology_read(m->topology, manager_now_ns());
+	manager_read_counters(m);
+	return manager_snapshot(m);
+}
+
+int manager_replay(struct manager *m)
+{
+	uint64_t unknown = 0, offset = 0;
+	int r = trace_read(m->replay, manager_feed, m, &unknown, &offset);
+
+	if (r < 0) {
+		log_error("%s: %s at byte %llu", m->replay,
+			  r == -ENODATA		? "the file ends inside a record" :
+			  r == -EBADMSG		? "not a record file, or damaged" :
+			  r == -EPROTONOSUPPORT ? "written by another version" :
+						  strerror(-r),
+			  (unsigned long long)offset);
+		return r;
+	}
+	if (unknown)
+		log_warning("%s: %llu records of types that this version does not know, ignoring",
+			    m->replay, (unsigned long long)unknown);
+	return 0;
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	manager_drain(m);
+	manager_resync(m);
+	return 0;
+}
+
+/* sysfs first: the rules compare the interrupts with it. */
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct record_header tick = { .type = RECORD_TICK,
+				      .version = RECORD_VERSION,
+				      .size = sizeof(tick) };
+	struct manager *m = userdata;
+
+	(void)source;
+	(void)usec;
+	m->tick_ns = 0;
+	manager_drain(m);
+	topology_settle(m->topology);
+	topology_read_pmus(m->topology, false, manager_now_ns());
+	manager_settle_pmus(m);
+	tick.time_ns = manager_now_ns();
+	manager_feed(&tick, m);
+	manager_batch_end(m);
+	return 0;
+}
+
+/* The store's own needs: retention, another try after a fault, and that it is known to live. */
+static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)usec;
+	manager_batch_end(m);
+	sd_event_source_set_time_relative(source, BEAT_USEC);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	manager_walk(userdata);
+	return 0;
+}
+
+/* ---- for the socket ------------------------------------------------------------------------ */
+
+json_t *manager_answer_status(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (!m->replay) {
+		manager_drain(m);
+		manager_resync(m);
+	}
+	return manager_status(m);
+}
+
+int manager_attach_sources(struct manager *m)
+{
+	int r;
+
+	if (m->ring) {
+		r = sd_event_add_io(m->event, &m->ring_source, ring_fd(m->ring), EPOLLIN, on_ring,
+				    m);
+		if (r < 0)
+			return r;
+	}
+	if (!m->replay) {
+		r = topology_attach(m->topology, m->event, manager_on_settled);
+		if (r < 0)
+			log_warning(
+				"no uevents, new devices are seen at the next snapshot only: %s",
+				strerror(-r));
+	}
+	r = sd_event_add_time(m->event, &m->timer, CLOCK_MONOTONIC, 0, 10000000, on_timer, m);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+	if (r < 0 || m->replay)
+		return r;
+	manager_arm(m, false);
+	r = sd_event_add_time(m->event, &m->tick, CLOCK_BOOTTIME, UINT64_MAX, 100000, on_tick, m);
+	if (r < 0)
+		return r;
+	manager_arm_tick(m);
+	return sd_event_add_time_relative(m->event, &m->beat, CLOCK_MONOTONIC, BEAT_USEC, 1000000,
+					  on_beat, m);
+}
