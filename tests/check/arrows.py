@@ -11,7 +11,7 @@ import re
 import sys
 
 STAGES = [
-    ("ground", "log json cpus pci-access pci-class"),
+    ("ground", "log json cpus pci-access pci-class activation"),
     ("records", "event decode trace"),
     ("sources", "kernel-names pci-capability pci-reader pmu pmu-* probe ring snapshot sysfs topology* uevent"),
     ("state", "model* domain vector* affinity action device doorbell* bar counter demand* feature ledger* lifetime space change"),
