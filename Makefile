@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make            the two programs, in build/
 # make check      every test; make demo, make demo-shell: a virtual CXL host
+# make deb        the Debian package, for the release that this machine runs, in build/
 # For another architecture: CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=DIR BUILD=build/arm64, where DIR
 # holds its libraries (tests/vm/sysroot.sh makes one).
 # V=1 shows commands, WERROR=1 makes warnings errors, SANITIZE=1 builds with ASan and UBSan.
@@ -9,8 +10,17 @@ PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/cxlirqd
 LIBDIR     ?= $(PREFIX)/lib
 UNITDIR    ?= $(LIBDIR)/systemd/system
+SYSUSERSDIR ?= $(LIBDIR)/sysusers.d
+TMPFILESDIR ?= $(LIBDIR)/tmpfiles.d
+# the one that the units are for: 253 has Type=notify-reload
+SYSTEMD_VERSION ?= $(shell $(PKG_CONFIG) --modversion libsystemd)
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+# Debian's zsh looks for what packages bring in a place of its own.
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/$(if $(and $(filter /usr,$(PREFIX)),$(wildcard /etc/debian_version)),vendor-completions,site-functions)
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 DESTDIR    ?=
 BUILD      ?= build
 CROSS_COMPILE ?=
@@ -35,13 +45,13 @@ PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
 	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(MULTIARCH)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig $(PKG_CONFIG)
 endif
 
-LIBRARIES  := libbpf libsystemd jansson libcap libpci inih sqlite3 smartcols
+LIBRARIES  := libbpf libsystemd jansson libcap libpci inih sqlite3 smartcols ncursesw libmicrohttpd zlib
 # these install what is missing first, and build in a second make
-FIRST_GOALS := clean packages check lint demo demo-shell
+FIRST_GOALS := clean packages check lint deb demo demo-shell
 ifeq ($(filter $(FIRST_GOALS),$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
-DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libsystemd jansson libcap libpci inih sqlite3)
-CLIENT_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd jansson smartcols)
+DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libsystemd jansson libcap libpci inih sqlite3 libmicrohttpd zlib)
+CLIENT_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd jansson smartcols ncursesw)
 endif
 
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DCXLIRQD_VERSION='"$(VERSION)"' -Wall -Wextra -Wmissing-prototypes \
@@ -69,6 +79,11 @@ LIB_SOURCES := $(filter-out daemon/main.c,$(sort $(wildcard daemon/*.c)))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
+UNITS       := $(sort $(patsubst %.in,%,$(notdir $(wildcard units/*.service units/*.service.in units/*.socket))))
+# what a unit's line begins with when it is for one kind of systemd only
+UNIT_WORDS   = -e 's|@SBINDIR@|$(SBINDIR)|;s|@BINDIR@|$(BINDIR)|' \
+	$(if $(shell test "$(firstword $(subst ., ,$(SYSTEMD_VERSION)))" -lt 253 && echo old), \
+	  -e '/^@notify-reload@/d;s|^@notify@||', -e '/^@notify@/d;s|^@notify-reload@||')
 MAN_PAGES   := $(sort $(wildcard man/*.[1-8]))
 
 all: $(BUILD)/cxlirqd $(BUILD)/cxlirqctl
@@ -92,8 +107,29 @@ $(BUILD)/io.cxlirqd.varlink.h: include/cxlirqd/io.cxlirqd.varlink
 	$(Q){ echo 'static const char io_cxlirqd_varlink[] ='; \
 	  sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $<; echo ';'; } > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/daemon/probe.o: | $(BUILD)/cxlirqd.skel.h
+# what shells read to complete a command line, as strings
+SHELLS := bash zsh fish
+$(BUILD)/completion-files.h: $(SHELLS:%=contrib/completion/cxlirqctl.%)
+	$(call say,TEXT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)for shell in $(SHELLS); do \
+	  echo "static const char completion_$$shell[] ="; \
+	  sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' contrib/completion/cxlirqctl.$$shell; echo ';'; \
+	  done > $@.tmp && mv $@.tmp $@
+
+# the page's files, as strings
+PAGE_FILES := html:daemon/page.html css:daemon/page.css js:daemon/page.js icon:daemon/page-icon.svg
+$(BUILD)/page-files.h: $(foreach file,$(PAGE_FILES),$(lastword $(subst :, ,$(file))))
+	$(call say,TEXT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)for file in $(PAGE_FILES); do \
+	  echo "static const char page_$${file%%:*}[] ="; \
+	  sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $${file##*:}; echo ';'; done > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/daemon/probe-load.o: | $(BUILD)/cxlirqd.skel.h
 $(BUILD)/daemon/sink-varlink.o: | $(BUILD)/io.cxlirqd.varlink.h
+$(BUILD)/cli/completion.o: | $(BUILD)/completion-files.h
+$(BUILD)/daemon/page.o: | $(BUILD)/page-files.h
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$@)
@@ -120,15 +156,38 @@ install: all
 	install -Dm644 units/cxlirqd.conf $(DESTDIR)$(LIBDIR)/cxlirqd/cxlirqd.conf
 	install -Dm644 include/cxlirqd/io.cxlirqd.varlink $(DESTDIR)$(PREFIX)/share/cxlirqd/io.cxlirqd.varlink
 	install -Dm644 units/cxlirqd.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog/cxlirqd.catalog
+	install -Dm644 units/cxlirqd.sysusers $(DESTDIR)$(SYSUSERSDIR)/cxlirqd.conf
+	install -Dm644 units/cxlirqd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/cxlirqd.conf
 	install -d $(DESTDIR)$(UNITDIR)
-	sed 's|@SBINDIR@|$(SBINDIR)|' units/cxlirqd.service.in > $(DESTDIR)$(UNITDIR)/cxlirqd.service
+	for unit in $(UNITS); do \
+	  sed $(UNIT_WORDS) units/$$unit* > $(DESTDIR)$(UNITDIR)/$$unit && \
+	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
+	install -Dm644 contrib/completion/cxlirqctl.bash $(DESTDIR)$(BASHCOMPDIR)/cxlirqctl
+	install -Dm644 contrib/completion/cxlirqctl.zsh $(DESTDIR)$(ZSHCOMPDIR)/_cxlirqctl
+	install -Dm644 contrib/completion/cxlirqctl.fish $(DESTDIR)$(FISHCOMPDIR)/cxlirqctl.fish
 	for page in $(MAN_PAGES); do \
 	  install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	install -d $(DESTDIR)$(DOCDIR)/examples/prometheus/tests $(DESTDIR)$(DOCDIR)/examples/grafana
+	install -m644 contrib/prometheus/*.yml $(DESTDIR)$(DOCDIR)/examples/prometheus/
+	install -m644 contrib/prometheus/tests/*.yml $(DESTDIR)$(DOCDIR)/examples/prometheus/tests/
+	install -m644 contrib/grafana/*.json $(DESTDIR)$(DOCDIR)/examples/grafana/
+
+# dpkg-buildpackage leaves its files beside the tree that it builds
+DEB_TREE := $(BUILD)/deb/cxlirqd-$(VERSION)
+deb:
+	$(Q)tests/packages.sh build package
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(DEB_TREE)
+	$(Q)tar -c Makefile README.md LICENSE bpf cli contrib daemon include man tests/tests.mk units \
+	  $(wildcard completions) | tar -x -C $(DEB_TREE)
+	$(Q)cp -r contrib/debian $(DEB_TREE)/debian
+	$(Q)cd $(DEB_TREE) && unset MAKEFLAGS MAKELEVEL && \
+	  DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" dpkg-buildpackage -b -us -uc
+	$(Q)mv $(BUILD)/deb/cxlirqd_$(VERSION)_*.deb $(BUILD)/
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all install clean
+.PHONY: all install deb clean
 .DELETE_ON_ERROR:
 
 -include $(BPF_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(BUILD)/daemon/main.d

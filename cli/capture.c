@@ -110,6 +110,15 @@ static void trace_abandon(const struct trace *trace, const char *failure)
 		unlink(trace->partial);
 }
 
+/* For a script, that cannot know how much came: where it is. */
+static int tell_file(const struct trace *trace)
+{
+	json_auto_t *told = json_pack("{s:o, s:I}", "file", json_text(trace->file), "size",
+				      (json_int_t)trace->size);
+
+	return told ? writer_json(told) : -ENOMEM;
+}
+
 enum exit_code verb_record(const struct options *options, const char *argument)
 {
 	_cleanup_(trace_done) struct trace trace = { .fd = -EBADF };
@@ -144,7 +153,10 @@ enum exit_code verb_record(const struct options *options, const char *argument)
 		trace_abandon(&trace, failure);
 		return EXIT_FAILED;
 	}
-	return exit_code_of(trace_commit(&trace));
+	r = trace_commit(&trace);
+	if (r == 0 && options->json)
+		r = tell_file(&trace);
+	return exit_code_of(r);
 }
 
 static const struct column part_columns[] = {

@@ -164,18 +164,30 @@ static int keep_reply(const json_t *parameters, void *userdata)
 	return 1;
 }
 
-int client_ask(const struct options *options, const char *method, json_t *parameters, json_t **ret,
-	       char **reterr_text)
+int client_ask_until(const struct options *options, const char *method, json_t *parameters,
+		     int interrupt_fd, json_t **ret, char **reterr_text)
 {
+	json_t *kept = NULL;
 	struct client_stream call = {
 		.method = method,
 		.parameters = parameters,
-		.interrupt_fd = -EBADF,
+		.interrupt_fd = interrupt_fd,
 		.each = keep_reply,
-		.userdata = ret,
+		.userdata = &kept,
 	};
+	int r = run(options, &call, false, reterr_text);
 
-	return run(options, &call, false, reterr_text);
+	if (r >= 0 && !kept)
+		return -EINTR;
+	if (r >= 0)
+		*ret = kept;
+	return r;
+}
+
+int client_ask(const struct options *options, const char *method, json_t *parameters, json_t **ret,
+	       char **reterr_text)
+{
+	return client_ask_until(options, method, parameters, -EBADF, ret, reterr_text);
 }
 
 int client_call(const struct options *options, const char *method, json_t *parameters,

@@ -26,6 +26,10 @@ int client_call(const struct options *options, const char *method, json_t *param
 int client_ask(const struct options *options, const char *method, json_t *parameters, json_t **ret,
 	       char **reterr_text);
 
+/* The same, but nothing is waited for any more once @interrupt_fd is readable: -EINTR. */
+int client_ask_until(const struct options *options, const char *method, json_t *parameters,
+		     int interrupt_fd, json_t **ret, char **reterr_text);
+
 struct client_stream {
 	const char *method;
 	json_t *parameters; /* borrowed; NULL as above */

@@ -16,6 +16,7 @@
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "column.h"
 #include "stop.h"
 #include "writer.h"
 
@@ -65,7 +66,7 @@ static const char *color_count(const json_t *counter)
 	return json_is_integer(json_object_get(counter, "scaled")) ? NULL : "yellow";
 }
 
-static const struct column counter_columns[] = {
+const struct column counter_columns[] = {
 	{ .name = "PMU", .key = "pmu", .flags = COLUMN_DEFAULT },
 	{ .name = "EVENT", .key = "event", .flags = COLUMN_DEFAULT },
 	{ .name = "COUNT",
@@ -83,7 +84,7 @@ static const struct column counter_columns[] = {
 	{}
 };
 
-static const struct column pmu_columns[] = {
+const struct column pmu_columns[] = {
 	{ .name = "PMU", .key = "name", .flags = COLUMN_DEFAULT },
 	{ .name = "DEVICE", .key = "device", .flags = COLUMN_DEFAULT },
 	{ .name = "PROVIDER", .key = "provider", .flags = COLUMN_DEFAULT },
@@ -94,7 +95,7 @@ static const struct column pmu_columns[] = {
 	{}
 };
 
-static const struct column stat_columns[] = {
+const struct column stat_columns[] = {
 	{ .name = "TIME",
 	  .text = text_elapsed,
 	  .flags = COLUMN_DEFAULT | COLUMN_RIGHT,

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "column.h"
+#include "pager.h"
+
 #define FIELD_MAX 32
 
 static const struct {
@@ -172,6 +175,11 @@ const struct column event_columns[] = {
 	{}
 };
 
+const char *event_type(size_t at)
+{
+	return at < sizeof(sentences) / sizeof(sentences[0]) ? sentences[at].type : NULL;
+}
+
 int event_print(const json_t *reply, void *userdata)
 {
 	const char *reason = json_string_value(json_object_get(reply, "reason"));
@@ -184,6 +192,7 @@ int event_print(const json_t *reply, void *userdata)
 			warnx("%s: %s", printer->verb, reason);
 		return 0;
 	}
+	pager_open(printer->options);
 	r = writer_row(printer->writer, event);
 	if (r < 0)
 		return r;

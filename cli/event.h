@@ -7,10 +7,12 @@
 
 #include "writer.h"
 
-extern const struct column event_columns[];
+/* The type at this place of all those that this program knows; NULL: there are no more. */
+const char *event_type(size_t at);
 
 struct event_printer {
 	const char *verb; /* that says what is missing */
+	const struct options *options;
 	struct writer *writer;
 };
 

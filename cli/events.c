@@ -8,12 +8,13 @@
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "column.h"
 #include "event.h"
 
 static int print_stream(const struct options *options, const char *verb,
 			const struct client_stream *events)
 {
-	struct event_printer printer = { .verb = verb };
+	struct event_printer printer = { .verb = verb, .options = options };
 	struct client_stream stream = *events;
 	_cleanup_(writer_freep) struct writer *writer = NULL;
 	_cleanup_free_ char *failure = NULL;

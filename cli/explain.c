@@ -11,6 +11,7 @@
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "pager.h"
 #include "writer.h"
 
 #define WIDTH_MAX 100
@@ -42,13 +43,14 @@ static void print_line(const json_t *sentence, const char *width)
 	puts(text ?: "-");
 }
 
-static void print_explanation(const json_t *explanation)
+static void print_explanation(const struct options *options, const json_t *explanation)
 {
 	const json_t *text = json_object_get(explanation, "text");
 	const json_t *advice = json_object_get(explanation, "advice");
 	char width[8];
 
-	find_width(width);
+	find_width(width); /* of the terminal, which the pager hides */
+	pager_open(options);
 	for (size_t i = 0; i < json_array_size(text); i++)
 		print_line(json_array_get(text, i), width);
 	if (json_array_size(advice) > 0)
@@ -72,6 +74,6 @@ enum exit_code verb_explain(const struct options *options, const char *argument)
 		return exit_code_of(r);
 	if (options->json)
 		return exit_code_of(writer_json(explanation));
-	print_explanation(explanation);
+	print_explanation(options, explanation);
 	return EXIT_DONE;
 }

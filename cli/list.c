@@ -11,6 +11,7 @@
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "column.h"
 #include "writer.h"
 
 #define SHOWN COLUMN_DEFAULT
@@ -139,7 +140,7 @@ static char *text_demands(const json_t *demands, const char *member)
 
 /* ---- Columns ---- */
 
-static const struct column domain_columns[] = {
+const struct column domain_columns[] = {
 	{ .name = "ID", .key = "id", .flags = SHOWN_NUMBER },
 	{ .name = "NAME", .key = "name", .flags = SHOWN | COLUMN_TREE },
 	{ .name = "BUS-TOKEN", .key = "bus_token", .flags = SHOWN },
@@ -155,7 +156,7 @@ static const struct column domain_columns[] = {
 	{}
 };
 
-static const struct column device_columns[] = {
+const struct column device_columns[] = {
 	{ .name = "DEVICE", .key = "device", .flags = SHOWN },
 	{ .name = "DRIVER", .key = "driver", .flags = SHOWN },
 	{ .name = "ASKED", .key = "asked", .text = text_span, .flags = SHOWN_NUMBER },
@@ -224,7 +225,7 @@ static const struct column feature_columns[] = {
 	{}
 };
 
-static const struct column vector_columns[] = {
+const struct column vector_columns[] = {
 	{ .name = "IRQ", .key = "irq", .flags = SHOWN_NUMBER },
 	{ .name = "PROVIDER", .key = "provider", .flags = SHOWN },
 	{ .name = "INDEX", .key = "index", .flags = SHOWN_NUMBER },
@@ -248,6 +249,7 @@ static const struct column vector_columns[] = {
 	{ .name = "MANAGED", .key = "managed" },
 	{ .name = "ORIGIN", .key = "origin" },
 	{ .name = "CHANGES", .key = "message_changes", .flags = NUMBER },
+	{ .name = "AFFINITY-CHANGES", .key = "affinity_changes", .flags = NUMBER },
 	{ .name = "SYSFS", .key = "sysfs" },
 	{}
 };

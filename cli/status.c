@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "column.h"
 #include "writer.h"
 
 static const char *string_of(const json_t *object, const char *key)
@@ -84,6 +85,28 @@ static char *text_counters(const json_t *counters, const char *member)
 		       text;
 }
 
+/* Nothing, where this daemon was the first */
+static char *text_adopted(const json_t *adopted, const char *member)
+{
+	_cleanup_free_ char *since = text_time(json_object_get(adopted, "since_us"), NULL);
+	json_int_t lost = json_integer_value(json_object_get(adopted, "lost"));
+	char *text;
+
+	(void)member;
+	if (!json_is_object(adopted) || !since)
+		return NULL;
+	return asprintf(&text, "attached since %s, %lld records waited, %lld lost", since,
+			(long long)json_integer_value(json_object_get(adopted, "waiting")),
+			(long long)lost) < 0 ?
+		       NULL :
+		       text;
+}
+
+static char *text_exporter(const json_t *exporter, const char *member)
+{
+	return text_lines(json_object_get(exporter, "listening"), member);
+}
+
 static const struct column status_fields[] = {
 	{ .name = "Health", .key = "health", .color = color_health },
 	{ .name = "Because", .key = "reasons", .text = text_lines },
@@ -108,16 +131,25 @@ static const struct column status_fields[] = {
 	{ .name = "Refused", .key = "refused", .text = text_counts, .member = "kind" },
 	{ .name = "Violations refused", .key = "violations_refused", .text = text_count },
 	{ .name = "Store", .key = "store", .text = text_store },
+	{ .name = "Metrics on", .key = "exporter", .text = text_exporter },
+	{ .name = "Pinned in", .key = "pinned" },
+	{ .name = "Not pinned", .key = "pinned_reason" },
+	{ .name = "Taken over", .key = "adopted", .text = text_adopted },
 	{}
 };
 
-static const struct column support_fields[] = { { .name = "Kernel", .key = "kernel" },
-						{ .name = "Machine", .key = "machine" },
-						{ .name = "Mode", .key = "mode" },
-						{ .name = "Because", .key = "reason" },
-						{} };
+static const struct column support_fields[] = {
+	{ .name = "Kernel", .key = "kernel" },
+	{ .name = "Machine", .key = "machine" },
+	{ .name = "Mode", .key = "mode" },
+	{ .name = "Because", .key = "reason" },
+	{ .name = "Pinned in", .key = "pinned" },
+	{ .name = "Not pinned", .key = "pinned_reason" },
+	{ .name = "Taken over", .key = "adopted", .text = text_adopted },
+	{}
+};
 
-static const struct column hook_columns[] = {
+const struct column hook_columns[] = {
 	{ .name = "KIND", .key = "kind", .flags = COLUMN_DEFAULT },
 	{ .name = "NAME", .key = "hook", .flags = COLUMN_DEFAULT },
 	{ .name = "ATTACHED", .key = "attached", .flags = COLUMN_DEFAULT, .color = color_attached },

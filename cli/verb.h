@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a verb gets, and the verbs there are. main.c holds the table that names and describes them.
+ * What a verb gets, and the verbs there are. main.c holds the table that names and describes them
+ * (struct verb is in option.h).
  */
 #ifndef CXLIRQCTL_VERB_H
 #define CXLIRQCTL_VERB_H
@@ -32,6 +33,7 @@ struct options {
 	bool json;
 	bool noheadings;
 	bool color;
+	bool pager; /* pages of text may go through one */
 	const char *output; /* columns; for record, a file */
 	const char *socket;
 	uint64_t timeout_us; /* 0: none */
@@ -50,6 +52,8 @@ struct options {
 	bool events_only; /* --events: what could be counted, not what is */
 	uint64_t interval_us; /* 0: not given */
 	int64_t times; /* -1: not given */
+	bool batch; /* top: no screen */
+	const char *format; /* one of the verb's; NULL: not given */
 
 	char *const *arguments; /* what follows the verb; NULL after the last */
 };
@@ -72,7 +76,13 @@ enum exit_code verb_explain(const struct options *options, const char *argument)
 enum exit_code verb_counters(const struct options *options, const char *argument);
 enum exit_code verb_history(const struct options *options, const char *argument);
 enum exit_code verb_events(const struct options *options, const char *argument);
+enum exit_code verb_metrics(const struct options *options, const char *argument);
+enum exit_code verb_graph(const struct options *options, const char *argument);
 enum exit_code verb_snapshot(const struct options *options, const char *argument);
 enum exit_code verb_record(const struct options *options, const char *argument);
+enum exit_code verb_reload(const struct options *options, const char *argument);
+enum exit_code verb_log_level(const struct options *options, const char *argument);
+enum exit_code verb_top(const struct options *options, const char *argument);
+enum exit_code verb_diff(const struct options *options, const char *argument);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cxlirqd/json.h"
 
 #include "client.h"
+#include "column.h"
 #include "writer.h"
 
 #define SHOWN COLUMN_DEFAULT
@@ -35,7 +36,7 @@ static const char *color_word(const json_t *value)
 	return NULL;
 }
 
-static const struct column doorbell_columns[] = {
+const struct column doorbell_columns[] = {
 	{ .name = "EPC", .key = "epc", .flags = SHOWN },
 	{ .name = "EPF", .key = "epf", .flags = SHOWN },
 	{ .name = "INDEX", .key = "index", .flags = SHOWN_NUMBER },
@@ -55,7 +56,7 @@ static const struct column doorbell_columns[] = {
 	{}
 };
 
-static const struct column violation_columns[] = {
+const struct column violation_columns[] = {
 	{ .name = "ID", .key = "id", .flags = SHOWN_NUMBER },
 	{ .name = "SEVERITY", .key = "severity", .flags = SHOWN, .color = color_word },
 	{ .name = "RULE", .key = "rule", .flags = SHOWN },

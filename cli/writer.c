@@ -11,6 +11,8 @@
 #include <libsmartcols.h>
 #include <string.h>
 
+#include "pager.h"
+
 #define COLUMNS_MAX 64
 
 struct writer {
@@ -288,6 +290,7 @@ static int list_table(struct writer *writer, const json_t *rows, const char *id,
 
 int writer_list(struct writer *writer, const json_t *rows, const char *id, const char *parent)
 {
+	pager_open(writer->options);
 	return writer->options->json ? list_json(writer, rows) :
 				       told(list_table(writer, rows, id, parent));
 }
@@ -391,6 +394,7 @@ static int print_properties(const struct column *columns, const struct options *
 int writer_properties(const struct column *columns, const struct options *options,
 		      const json_t *object)
 {
+	pager_open(options);
 	return told(print_properties(columns, options, object));
 }
 

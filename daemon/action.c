@@ -104,7 +104,8 @@ static void symbol_split(struct action *action, const char *symbol)
 /* The kernel puts this one in when the driver's own function runs in a thread, asked or forced. */
 #define PRIMARY_HANDLER "irq_default_primary_handler"
 
-static void action_fill(struct model *model, struct action *action, const struct record_action *r)
+static void action_fill(struct model *model, struct vector *vector, struct action *action,
+			const struct record_action *r)
 {
 	const struct owner *owner = owner_find(model, r->irq, r->cookie);
 	bool threaded = !strncmp(r->handler, PRIMARY_HANDLER, strlen(PRIMARY_HANDLER)) &&
@@ -117,13 +118,13 @@ static void action_fill(struct model *model, struct action *action, const struct
 	symbol_split(action, threaded ? r->thread_handler : r->handler);
 	if (owner) {
 		action->evidence = EVIDENCE_DEVRES;
-		action->device = owner->device;
+		action_set_device(vector, action, &owner->device);
 	} else if (r->device.name[0]) {
 		action->evidence = EVIDENCE_COOKIE;
-		action->device = r->device;
+		action_set_device(vector, action, &r->device);
 	} else if (r->hint.name[0]) {
 		action->evidence = EVIDENCE_PROBE;
-		action->device = r->hint;
+		action_set_device(vector, action, &r->hint);
 	}
 }
 
@@ -161,12 +162,13 @@ void action_apply(struct model *model, const struct record_action *r)
 			return;
 	}
 	action = action_find(vector, r->cookie);
+	vector_tally_now(model, vector);
 	is_new = !action;
 	if (is_new)
 		action = action_add(model, vector);
 	if (!action)
 		return;
-	action_fill(model, action, r);
+	action_fill(model, vector, action, r);
 	action->walk = model->walk;
 	if (!snapshot) {
 		vector->corrected &= ~(1U << CORRECTION_HANDLER_APPEARED);
@@ -196,6 +198,7 @@ void action_apply_freed(struct model *model, const struct record_action_freed *r
 		lifetime_handler_freed(model, r->irq, r->cookie, &r->header);
 		return;
 	}
+	vector_tally_now(model, vector);
 	change.vector = vector;
 	change.action = action;
 	model_change(model, &change, &r->header);
@@ -229,7 +232,7 @@ void action_apply_owner(struct model *model, const struct record_owner *r)
 	}
 	owner->device = r->device;
 	if (action) {
-		action->device = r->device;
+		action_set_device(vector, action, &r->device);
 		action->evidence = EVIDENCE_DEVRES;
 	}
 }

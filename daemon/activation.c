@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <cxlirqd/cleanup.h>
 
 static struct {
 	bool asked;
@@ -40,9 +43,24 @@ int activation_take(const char *name, int *ret_fd)
 	for (int i = 0; i < passed.n; i++) {
 		if (!passed.names[i] || strcmp(passed.names[i], name))
 			continue;
-		free(passed.names[i]);
-		passed.names[i] = NULL;
+		free(TAKE_PTR(passed.names[i]));
 		*ret_fd = SD_LISTEN_FDS_START + i;
+		return 1;
+	}
+	return 0;
+}
+
+int activation_close_one(char **ret_name)
+{
+	int r = ask();
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < passed.n; i++) {
+		if (!passed.names[i])
+			continue;
+		close(SD_LISTEN_FDS_START + i);
+		*ret_name = TAKE_PTR(passed.names[i]);
 		return 1;
 	}
 	return 0;

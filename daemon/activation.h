@@ -9,4 +9,10 @@
  */
 int activation_take(const char *name, int *ret_fd);
 
+/*
+ * Closes one that nobody took: whoever connected to it would wait for ever. Its name is *@ret_name,
+ * the caller's. 1: there was one, 0: there is none (left). Negative errno.
+ */
+int activation_close_one(char **ret_name);
+
 #endif

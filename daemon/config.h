@@ -10,11 +10,17 @@
 #include "model.h"
 #include "rule.h"
 
+#define CONFIG_REPORT "/run/systemd/report/io.cxlirqd" /* where systemd-report looks */
+
 struct config {
+	const char *path; /* of the file that was asked for, borrowed; NULL: the usual ones */
 	char *socket; /* [Daemon] Socket= */
+	bool socket_given; /* on the command line: whatever the files say */
+	char *user; /* [Daemon] User=, whom root becomes; "" = nobody */
 	int log_level; /* [Daemon] LogLevel= */
 	uint64_t event_backlog; /* [Daemon] EventBacklog=, events kept in memory */
 	uint64_t ring_size; /* [Trace] RingSize=, bytes */
+	char *pin_directory; /* [Trace] PinDirectory=, under bpffs; "": nothing is pinned */
 	uint64_t snapshot_sec; /* [Trace] SnapshotIntervalSec=, 0 = only when needed */
 	uint64_t max_vectors; /* [Trace] MaxVectors= */
 	uint64_t max_domains; /* [Trace] MaxDomains= */
@@ -23,6 +29,11 @@ struct config {
 	uint64_t max_violations; /* [Rules] MaxViolations= */
 	char *counter_events; /* [Counters] Events=, in perf's syntax */
 	uint64_t max_counters; /* [Counters] Max=, open at the same time */
+	char *export_listen; /* [Export] Listen=, addresses */
+	bool export_listen_given; /* somebody wrote it down */
+	bool per_vector; /* [Export] PerVector=, a series for each vector */
+	uint64_t max_series; /* [Export] MaxSeries=, of an answer */
+	char *report; /* [Export] Report=, where systemd looks for metrics; "" = nowhere */
 	bool store; /* [Store] Enabled= */
 	char *store_directory; /* [Store] Directory=, "": where systemd or the house says */
 	uint64_t store_days; /* [Store] RetentionDays=, 0 = for ever */
@@ -37,6 +48,26 @@ struct config {
  */
 int config_read(const char *path, struct config *ret, unsigned int *ret_warnings);
 void config_done(struct config *config);
+
+/* What the command line says of the socket goes before all files. -ENOMEM. */
+int config_set_socket(struct config *config, const char *path);
+
+/*
+ * Reads the files of @running again. A key whose last value is bad has the value that it has in
+ * @running, for then nobody has asked for another one that there is. Otherwise as config_read().
+ */
+int config_reread(const struct config *running, struct config *ret, unsigned int *ret_warnings);
+
+/* @applied: it has the new value; if not, it takes a restart. */
+typedef void (*config_changed_fn)(const char *section, const char *name, bool applied,
+				  void *userdata);
+
+/*
+ * Brings what can be changed while the daemon runs from @newer into @running, and calls @changed
+ * for each key that is not the same in both. The caller gives back @newer, which holds the rest.
+ */
+void config_update(struct config *running, struct config *newer, config_changed_fn changed,
+		   void *userdata);
 
 /* The keys with their defaults, as the manual shows them. */
 void config_print_keys(FILE *out);

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <cxlirqd/state.h>
+
 struct text {
 	unsigned short offset, size;
 };
@@ -143,6 +145,35 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 			     .texts = { TEXT(struct record_counter, pmu),
 					TEXT(struct record_counter, event),
 					TEXT(struct record_counter, reason) } },
+	[RECORD_RING] = { .size = sizeof(struct record_ring) },
+	[RECORD_STATE_MODEL] = { .size = sizeof(struct record_state_model) },
+	[RECORD_STATE_LOST] = { .size = sizeof(struct record_state_lost),
+				.texts = { TEXT(struct record_state_lost, reason) } },
+	[RECORD_STATE_DOMAIN] = { .size = sizeof(struct record_state_domain),
+				  .texts = { TEXT(struct record_state_domain, chip) } },
+	[RECORD_STATE_VECTOR] = { .size = sizeof(struct record_state_vector),
+				  .texts = { DEV(struct record_state_vector, left) } },
+	[RECORD_STATE_ACTION] = { .size = sizeof(struct record_state_action) },
+	[RECORD_STATE_DEVICE] = { .size = sizeof(struct record_state_device),
+				  .texts = { TEXT(struct record_state_device, name) } },
+	[RECORD_STATE_DOORBELL] = { .size = sizeof(struct record_state_doorbell),
+				    .texts = { TEXT(struct record_state_doorbell, epc_name),
+					       TEXT(struct record_state_doorbell, epf_name),
+					       TEXT(struct record_state_doorbell, driver),
+					       TEXT(struct record_state_doorbell, provider) } },
+	[RECORD_STATE_DEMANDS] = { .size = sizeof(struct record_state_demands),
+				   .texts = { TEXT(struct record_state_demands, device),
+					      TEXT(struct record_state_demands, driver) } },
+	[RECORD_STATE_DEMAND] = { .size = sizeof(struct record_state_demand),
+				  .texts = { TEXT(struct record_state_demand, device),
+					     TEXT(struct record_state_demand, caller) } },
+	[RECORD_STATE_ASK] = { .size = sizeof(struct record_state_ask),
+			       .texts = { TEXT(struct record_state_ask, device),
+					  TEXT(struct record_state_ask, caller) } },
+	[RECORD_STATE_LIFETIME] = { .size = sizeof(struct record_state_lifetime),
+				    .texts = { TEXT(struct record_state_lifetime, provider),
+					       TEXT(struct record_state_lifetime, consumer),
+					       TEXT(struct record_state_lifetime, handler) } },
 };
 
 /* Fields that the table has no word for. */

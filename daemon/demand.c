@@ -27,7 +27,7 @@ const struct demands *model_demands(const struct model *model, const char *devic
 	return demands_find(model, device);
 }
 
-static struct demands *demands_get(struct model *model, const char *device)
+struct demands *demands_get(struct model *model, const char *device)
 {
 	struct demands *demands = demands_find(model, device);
 
@@ -124,7 +124,7 @@ const struct demand *demands_answer(const struct demands *demands)
 	return demands->n ? &demands->last[demands->n - 1] : NULL;
 }
 
-static struct demand *demand_add(struct demands *demands)
+struct demand *demand_add(struct demands *demands)
 {
 	if (demands->n == DEMANDS_KEPT) {
 		memmove(demands->last, demands->last + 1,
@@ -230,8 +230,8 @@ static uint32_t ask_place(const struct demands *demands, uint32_t number, const 
 	return low;
 }
 
-static struct ask *ask_get(struct model *model, struct demands *demands, uint32_t number,
-			   const char *caller)
+struct ask *ask_get(struct model *model, struct demands *demands, uint32_t number,
+		    const char *caller)
 {
 	uint32_t at = ask_place(demands, number, caller);
 	struct ask *grown;

@@ -37,7 +37,7 @@ const char *doorbell_type_name(const struct doorbell *d)
 }
 
 /* An embedded one is a register: nothing rewrites it. */
-static const char *doorbell_verdict(const struct model *model, const struct doorbell *d)
+const char *doorbell_verdict(const struct model *model, const struct doorbell *d)
 {
 	const struct domain *parent = domain_find(model, d->parent);
 	enum immutability immutability =
@@ -104,6 +104,11 @@ static int by_name(const struct doorbell *a, const struct doorbell *b)
 
 	order = order ?: strcmp(a->epf_name, b->epf_name);
 	return order ?: (a->key.index > b->key.index) - (a->key.index < b->key.index);
+}
+
+const struct doorbell *model_doorbells(const struct model *model)
+{
+	return model->doorbells;
 }
 
 json_t *model_doorbells_to_json(const struct model *model)

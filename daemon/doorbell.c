@@ -50,8 +50,7 @@ static void doorbells_make_room(struct model *model)
 	}
 }
 
-static struct doorbell *doorbell_add(struct model *model, uint64_t owner, uint32_t index,
-				     bool platform)
+struct doorbell *doorbell_add(struct model *model, uint64_t owner, uint32_t index, bool platform)
 {
 	struct doorbell *doorbell;
 
@@ -534,7 +533,14 @@ static void doorbell_walked(struct model *model, struct doorbell *doorbell,
 
 void doorbells_walk_end(struct model *model, const struct record_snapshot *r)
 {
-	for (struct doorbell *d = model->doorbells; d; d = d->hh.next) {
+	struct doorbell *d, *next;
+
+	HASH_ITER(hh, model->doorbells, d, next) {
+		/* the settings name its device no more */
+		if (d->type == DOORBELL_PLATFORM && !is_doorbell_device(model, d->provider)) {
+			doorbell_drop(model, d);
+			continue;
+		}
 		if (d->type == DOORBELL_PLATFORM || d->freed || d->refused)
 			continue;
 		if (d->walk == model->walk) {
@@ -549,6 +555,10 @@ void doorbells_walk_end(struct model *model, const struct record_snapshot *r)
 
 void doorbell_apply_pattern(struct model *model, const struct record_pattern *r)
 {
+	if (r->kind == RECORD_PATTERN_NONE) {
+		model->n_patterns = 0;
+		return;
+	}
 	for (uint32_t i = 0; i < model->n_patterns; i++)
 		if (!strcmp(model->patterns[i], r->pattern))
 			return;

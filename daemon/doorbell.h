@@ -68,6 +68,12 @@ struct doorbell {
 /* Doorbell of the interrupt, NULL = it is none. Embedded ones share theirs: the first. Borrowed. */
 const struct doorbell *model_doorbell(const struct model *model, uint32_t irq);
 
+/* All, in no order; hh.next is the next one. Borrowed. */
+const struct doorbell *model_doorbells(const struct model *model);
+
+/* "safe", "at-risk" or "violated". Static string. */
+const char *doorbell_verdict(const struct model *model, const struct doorbell *doorbell);
+
 /* "taken", "no-table", ... Static string. */
 const char *doorbell_copy_name(uint32_t copy);
 /* "allocated", "requested", "published", "freed", "refused". Static string. */

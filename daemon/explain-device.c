@@ -118,8 +118,10 @@ static void explain_granted(struct explanation *e, const json_t *row)
 	say(e, e->text, "It has %lld vector%s, and uses %zu interrupt%s.", granted, PLURAL(granted),
 	    used, PLURAL(used));
 	if (shared)
-		say(e, e->text, "%lld of its vectors %s more than one handler.", shared,
-		    shared == 1 ? "has" : "have");
+		say(e, e->text,
+		    "%lld of its vectors %s more than one handler: when it comes, each of them is "
+		    "called.",
+		    shared, shared == 1 ? "has" : "have");
 	if (dynamic)
 		say(e, e->text, "%lld of them came after its driver's call for vectors.", dynamic);
 	if (!unused)
@@ -177,14 +179,61 @@ static void explain_line(struct explanation *e, const json_t *vector, const char
 
 /* ---- Its features ---- */
 
+/* What a feature is good for, and what became of its interrupt, in words of everyday */
+static const char *feature_words(const json_t *feature)
+{
+	static const struct {
+		const char *feature, *words;
+	} features[] = {
+		{ "aer", "Reports of PCI Express errors" },
+		{ "pme", "Wake-up from power saving" },
+		{ "hotplug", "Hot plug of a card" },
+		{ "bwctrl", "Changes of a link's speed" },
+		{ "dpc", "Containment of errors" },
+		{ "doe", "Exchange of data objects" },
+		{ "mailbox", "Answers to commands" },
+		{ "event-log", "Entries in an event log" },
+		{ "cpmu", "Performance counters" },
+		{ "auxiliary", "A sub-device" },
+		{ "other", "What its driver does" },
+	};
+
+	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++)
+		if (is(feature, "feature", features[i].feature))
+			return features[i].words;
+	return "Something else";
+}
+
+/* Ends in where the number of the interrupt, if there is one, and @ret_rest belong. */
+static const char *result_words(const json_t *feature, const char **ret_rest)
+{
+	static const struct {
+		const char *result, *words, *rest;
+	} results[] = {
+		{ "granted", "has interrupt", "" },
+		{ "shared", "shares interrupt", " with others" },
+		{ "polled", "has none, the kernel polls (looks for itself, again and again)", "" },
+		{ "refused", "was refused an interrupt", "" },
+		{ "unclaimed", "could have an interrupt, and nobody took it", "" },
+	};
+
+	*ret_rest = "";
+	for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++)
+		if (is(feature, "result", results[i].result)) {
+			*ret_rest = results[i].rest;
+			return results[i].words;
+		}
+	return text_of(feature, "result") ?: "?";
+}
+
 static void explain_feature(struct explanation *e, const json_t *feature)
 {
 	const char *instance = text_of(feature, "instance"), *reason = text_of(feature, "reason");
-	const char *relation = text_of(feature, "relation");
 	char irq[32] = "", message[32] = "", hardware[48] = "";
+	const char *rest, *result = result_words(feature, &rest);
 
 	if (has(feature, "irq"))
-		snprintf(irq, sizeof(irq), ", interrupt %lld", number_of(feature, "irq"));
+		snprintf(irq, sizeof(irq), " %lld", number_of(feature, "irq"));
 	if (has(feature, "message_number"))
 		snprintf(message, sizeof(message), ", message %lld",
 			 number_of(feature, "message_number"));
@@ -193,9 +242,10 @@ static void explain_feature(struct explanation *e, const json_t *feature)
 			json_object_get(feature, "message_number")))
 		snprintf(hardware, sizeof(hardware), ", hardware names message %lld",
 			 number_of(feature, "hardware_message"));
-	say(e, e->text, "Feature %s%s%s%s: %s%s%s%s%s%s%s%s%s%s.", text_of(feature, "feature"),
-	    PART(instance, " (", ")"), text_of(feature, "result"), irq, message, hardware,
-	    PART(relation, ", ", ""), PART(reason, ": ", ""));
+	say(e, e->text, "%s (%s%s%s%s): %s%s%s%s%s%s%s%s%s.", feature_words(feature),
+	    text_of(feature, "feature") ?: "?", PART(instance, ", ", ""), result, irq, rest,
+	    message, hardware, is(feature, "relation", "borrowed") ? ", borrowed" : "",
+	    PART(reason, ": ", ""));
 }
 
 /* That a memory device has no CPMU at all is what no feature can say. */

@@ -49,7 +49,7 @@ static inline bool is(const json_t *object, const char *key, const char *text)
 /* Texts that the caller frees; NULL: unknown, or no memory. */
 char *place_text(const json_t *vector); /* "vector 3 of 0000:0d:00.0" */
 char *message_text(const json_t *message); /* "address/data" */
-char *cause_text(const json_t *cause); /* "affinity-write by irqbalance[42], uid 0" */
+char *cause_text(const json_t *cause); /* "somebody chose ... (affinity-write by sh[42], uid 0)" */
 
 /* Whether @violation is about the place of @vector */
 bool is_at(const json_t *violation, const json_t *vector);

@@ -17,57 +17,68 @@ static const json_t *domain_of(const struct explanation *e, const json_t *id)
 	return NULL;
 }
 
-static void explain_owner(struct explanation *e, const json_t *owner, const char *provider)
+/* How it is known that @device is the one, which no list of the kernel's says */
+static const char *proof_of(const json_t *owner)
 {
 	static const struct {
 		const char *evidence, *words;
 	} proofs[] = {
-		{ "devres", "it made a managed request for it" },
-		{ "cookie", "the handler's dev_id is that device, or part of it" },
-		{ "probe", "the request came while that device was being probed" },
+		{ "devres", "the kernel frees it together with that device" },
+		{ "cookie", "the kernel hands that device, or a part of it, to the handler" },
+		{ "probe", "it was requested while the driver took that device" },
 	};
+
+	for (size_t i = 0; i < sizeof(proofs) / sizeof(*proofs); i++)
+		if (is(owner, "evidence", proofs[i].evidence))
+			return proofs[i].words;
+	return NULL;
+}
+
+static void explain_owner(struct explanation *e, const json_t *owner, const char *provider)
+{
 	const char *device = text_of(owner, "device"), *action = text_of(owner, "action") ?: "?";
 	const char *handler = text_of(owner, "handler"), *driver = text_of(owner, "driver");
-	const char *proof = "", *relation = "";
+	const char *relation = "";
 	_cleanup_free_ char *borrowed = NULL;
 
 	if (!device) {
-		say(e, e->text, "It was requested as \"%s\"%s%s%s; nothing proves by which device.",
-		    action, PART(handler, " with the handler ", ""));
+		say(e, e->text,
+		    "It is used as \"%s\" (its name in /proc/interrupts)%s%s%s; nothing proves by "
+		    "which device, if by any.",
+		    action, PART(handler, ", with the handler ", ""));
 		return;
 	}
-	for (size_t i = 0; i < sizeof(proofs) / sizeof(*proofs); i++)
-		if (is(owner, "evidence", proofs[i].evidence))
-			proof = proofs[i].words;
 	if (is(owner, "relation", "own"))
-		relation = ", for itself";
+		relation = " for itself";
 	else if (is(owner, "relation", "delegated"))
-		relation = ", from a domain of its own";
+		relation = ", which has interrupts apart from those of the whole card";
 	else if (is(owner, "relation", "borrowed") &&
 		 asprintf(&borrowed, ", which borrows it from %s", provider ?: "its provider") >= 0)
 		relation = borrowed;
-	say(e, e->text, "It was requested by %s%s%s%s%s as \"%s\"%s%s%s%s%s.", device,
-	    PART(driver, " (driver ", ")"), relation, action, PART(handler, ", handler ", ""),
-	    *proof ? "; the proof: " : "", proof);
+	say(e, e->text, "It is used by %s%s%s%s%s. In /proc/interrupts it is \"%s\"%s%s%s%s%s%s.",
+	    device, PART(driver, " (driver ", ")"), relation, action,
+	    PART(handler, ", its handler is ", ""),
+	    PART(proof_of(owner), "; that it is this device's is known because ", ""));
 }
 
 static void explain_message(struct explanation *e, const json_t *vector)
 {
 	_cleanup_free_ char *message = message_text(json_object_get(vector, "message"));
 	long long changes = number_of(vector, "message_changes");
+	char how_often[64] = "it has not changed";
 
 	if (!message) {
 		if (has(vector, "index"))
-			say(e, e->text, "It has no message at present.");
+			say(e, e->text, "It has no message at present, so it cannot be raised.");
 		return;
 	}
 	if (changes)
-		say(e, e->text,
-		    "Its message is %s; it has changed %lld time%s since it is watched.", message,
-		    changes, changes == 1 ? "" : "s");
-	else
-		say(e, e->text, "Its message is %s; it has not changed since it is watched.",
-		    message);
+		snprintf(how_often, sizeof(how_often), "it has changed %lld time%s", changes,
+			 PLURAL(changes));
+	say(e, e->text,
+	    "Its message (the address and the data that the device writes to raise it) is %s; %s "
+	    "since the daemon watches.",
+	    message, how_often);
 }
 
 /* What promises, or at least tells, that messages stay: the domain above the device's own */
@@ -76,33 +87,36 @@ static void explain_immutability(struct explanation *e, const json_t *vector)
 	const json_t *domain = domain_of(e, json_object_get(vector, "domain"));
 	const json_t *parent = domain_of(e, json_object_get(domain, "parent")) ?: domain;
 	const char *name = text_of(parent, "name") ?: "?";
+	long long changes = number_of(parent, "message_changes");
+	long long moves = number_of(parent, "affinity_changes");
 
 	if (!parent)
 		return;
 	if (is(parent, "immutability", "declared") || is(domain, "immutability", "declared"))
 		say(e, e->text,
-		    "Its MSI parent %s declares that messages never change (MSI_IMMUTABLE): "
-		    "another "
-		    "CPU is chosen inside the interrupt controller, and whoever was told the "
-		    "message "
-		    "can rely on it.",
+		    "Messages stay the same here, whatever CPU is chosen: the interrupt controller "
+		    "(%s) declares so (MSI_IMMUTABLE), and does the choosing itself. Whoever was "
+		    "told the message can rely on it.",
 		    name);
 	else if (is(parent, "immutability", "mutable"))
 		say(e, e->text,
-		    "Its MSI parent %s rewrites messages, %lld times so far: to choose another CPU "
-		    "is to write another address or data. That is right as long as nobody but the "
-		    "device holds the message.",
-		    name, number_of(parent, "message_changes"));
+		    "Messages change here: they say which CPU it is, and to choose another one the "
+		    "kernel (%s) writes another message into the device, %lld time%s so far on "
+		    "this "
+		    "host. That is as it should be, unless somebody besides the device was told "
+		    "the message.",
+		    name, changes, PLURAL(changes));
 	else if (is(parent, "immutability", "observed"))
 		say(e, e->text,
-		    "Its MSI parent %s promises nothing, but no message changed in %lld affinity "
-		    "changes: an observation, no guarantee.",
-		    name, number_of(parent, "affinity_changes"));
+		    "Messages seem to stay the same here: the interrupt controller (%s) promises "
+		    "nothing, but none changed when another CPU was chosen, %lld time%s so far. "
+		    "That was seen, it is not guaranteed.",
+		    name, moves, PLURAL(moves));
 	else
 		say(e, e->text,
-		    "Its MSI parent %s does not promise that messages stay, and too little was "
-		    "seen "
-		    "to tell: take them as mutable.",
+		    "Whether messages stay the same here is not known: the interrupt controller "
+		    "(%s) does not promise it, and too little was seen. Better count on it that "
+		    "they change.",
 		    name);
 }
 
@@ -118,12 +132,14 @@ static void explain_state(struct explanation *e, const json_t *vector)
 	if (is(vector, "state", "orphaned"))
 		say(e, e->text, "Its last owner is gone; nobody has a handler on it.");
 	else if (!json_array_size(json_object_get(vector, "owners")))
-		say(e, e->text, "It is allocated, and nobody has a handler on it.");
+		say(e, e->text,
+		    "It is set aside for that device and not in use: nobody has a handler on it, "
+		    "that is, a function for the kernel to call when it comes.");
 	if (cpu)
 		say(e, e->text, "It goes to CPU %s%s%s%s%s.", cpu,
 		    PART(allowed, " (allowed: ", ")"),
 		    json_is_true(json_object_get(vector, "managed")) ?
-			    "; the kernel alone manages its affinity" :
+			    "; the kernel alone chooses, it cannot be set by hand" :
 			    "");
 }
 
@@ -139,10 +155,12 @@ void explain_doorbell(struct explanation *e, const json_t *doorbell)
 		{ "state", "refused", "The kernel refused to set it up." },
 		{ "verdict", "safe", "Verdict: safe. The message that the host has stays good." },
 		{ "verdict", "at-risk",
-		  "Verdict: at risk. An affinity change may rewrite the message that the host "
-		  "has." },
+		  "Verdict: at risk. When another CPU is chosen for it, the message may change, "
+		  "and "
+		  "the host would go on with the old one." },
 		{ "verdict", "violated",
-		  "Verdict: violated. What the host has is not, or was not, what it takes." },
+		  "Verdict: violated. What the host was told is not, or was not, what raises this "
+		  "interrupt: rings are lost, or raise another one." },
 	};
 	_cleanup_free_ char *now = message_text(json_object_get(doorbell, "message"));
 	_cleanup_free_ char *published =
@@ -151,11 +169,14 @@ void explain_doorbell(struct explanation *e, const json_t *doorbell)
 	const char *type = text_of(doorbell, "type");
 	bool gone = is(doorbell, "state", "freed") || is(doorbell, "state", "refused");
 
-	if (has(doorbell, "index"))
+	if (has(doorbell, "index")) {
 		say(e, e->text, "It is doorbell %lld of the endpoint function %s%s%s%s%s%s%s.",
 		    number_of(doorbell, "index"), epf ?: "?", PART(epc, " on ", ""),
 		    PART(type, ", type ", ""));
-	else
+		say(e, e->text,
+		    "A doorbell is an address in this device's memory that the host on the "
+		    "other side of the link writes to, to raise this interrupt.");
+	} else
 		say(e, e->text, "The endpoint function %s%s%s%s asked for doorbells.", epf ?: "?",
 		    PART(epc, " on ", ""));
 	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++)
@@ -195,7 +216,8 @@ void explain_vector(struct explanation *e, const struct vector *v)
 		e->failed = true;
 		return;
 	}
-	say(e, e->text, "Interrupt %lld is %s%s%s%s%s%s%s.", number_of(vector, "irq"), place,
+	say(e, e->text, "Interrupt %lld is %s%s%s%s%s%s%s%s.", number_of(vector, "irq"), place,
+	    v->msi_type ? " (one of the interrupts that this device can raise)" : "",
 	    PART(name, ", in the domain ", ""), PART(chip, ", chip ", ""));
 	explain_state(e, vector);
 	explain_message(e, vector);
@@ -203,7 +225,8 @@ void explain_vector(struct explanation *e, const struct vector *v)
 		explain_immutability(e, vector);
 	if (v->msi_type && !json_is_true(json_object_get(vector, "sysfs")))
 		say(e, e->text,
-		    "Sysfs does not show it: neither msi_irqs/ nor irqs/ has an entry.");
+		    "Sysfs does not show it (no entry in msi_irqs/ nor irqs/), so other tools "
+		    "do not know whose it is.");
 	explain_doorbell_of(e, vector);
 	explain_violations_at(e, vector);
 }

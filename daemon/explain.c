@@ -36,7 +36,7 @@ char *place_text(const json_t *vector)
 	else if (provider)
 		n = asprintf(&text, "an interrupt of %s", provider);
 	else
-		n = asprintf(&text, "an interrupt that is no device's MSI vector");
+		n = asprintf(&text, "an interrupt that no device sends as a message");
 	return n < 0 ? NULL : text;
 }
 
@@ -51,20 +51,36 @@ char *message_text(const json_t *message)
 		       text;
 }
 
-/* "affinity-write by irqbalance[42], uid 0"; NULL: unknown. The caller frees it. */
+/*
+ * "somebody chose other CPUs for it (affinity-write by irqbalance[42], uid 0)"; NULL: unknown. The
+ * caller frees it.
+ */
 char *cause_text(const json_t *cause)
 {
+	static const struct {
+		const char *kind, *words;
+	} kinds[] = {
+		{ "affinity-write", "somebody chose other CPUs for it" },
+		{ "affinity-kernel", "the kernel chose other CPUs for it" },
+		{ "cpu-hotplug", "a CPU went offline or came back" },
+		{ "driver", "its driver did so" },
+		{ "reallocation", "its vector was allocated anew" },
+	};
 	const char *kind = text_of(cause, "kind"), *comm = text_of(cause, "comm");
+	const char *words = "what is not known";
 	char *text;
 	int n;
 
 	if (!kind || (!strcmp(kind, "unknown") && !comm))
 		return NULL;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(kinds[i].kind, kind))
+			words = kinds[i].words;
 	if (comm)
-		n = asprintf(&text, "%s by %s[%lld], uid %lld", kind, comm, number_of(cause, "pid"),
-			     number_of(cause, "uid"));
+		n = asprintf(&text, "%s (%s by %s[%lld], uid %lld)", words, kind, comm,
+			     number_of(cause, "pid"), number_of(cause, "uid"));
 	else
-		n = asprintf(&text, "%s", kind);
+		n = asprintf(&text, "%s (%s)", words, kind);
 	return n < 0 ? NULL : text;
 }
 
@@ -90,7 +106,7 @@ static void explain_violation(struct explanation *e, const json_t *violation)
 	say(e, e->text, "Violation %lld is open: %s (%s%s%s%s%s), seen %lld time%s%s%s%s. %s",
 	    number_of(violation, "id"), rule, text_of(violation, "severity"),
 	    PART(device, ", ", ""), irq, count, count == 1 ? "" : "s",
-	    PART(cause, ", caused by ", ""), text_of(violation, "explanation") ?: "");
+	    PART(cause, "; the cause: ", ""), text_of(violation, "explanation") ?: "");
 	advise_rule(e, rule_from_name(rule ?: ""));
 }
 

@@ -64,16 +64,19 @@ static void count_line(struct kernel_names *names, char *line)
 		symbol->count++;
 }
 
+/* A unit that hides the table (ProtectKernelTunables=) brings it to another place. */
 static int count_symbols(struct kernel_names *names)
 {
-	_cleanup_fclose_ FILE *file = fopen("/proc/kallsyms", "re");
+	const char *path = secure_getenv("CXLIRQD_KALLSYMS");
+	_cleanup_fclose_ FILE *file = fopen(path && *path ? path : "/proc/kallsyms", "re");
 	char line[1024];
+	bool any = false;
 
 	if (!file)
 		return -errno;
-	while (fgets(line, sizeof(line), file))
+	for (; fgets(line, sizeof(line), file); any = true)
 		count_line(names, line);
-	return 0;
+	return any ? 0 : -ENODATA;
 }
 
 static int want(struct kernel_names *names, const char *const *wanted, size_t n)

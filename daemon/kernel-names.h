@@ -11,7 +11,8 @@ struct kernel_names;
 
 /*
  * Reads type information and, for the @n functions in @wanted (borrowed during the call), the
- * symbol table. -ENOENT without BTF, -ENOMEM, or what libbpf says. The caller frees it.
+ * symbol table, /proc/kallsyms or the file that $CXLIRQD_KALLSYMS names. -ENOENT without BTF,
+ * -ENODATA: the table is empty; -ENOMEM, or what libbpf says. The caller frees it.
  */
 int kernel_names_new(const char *const *wanted, size_t n, struct kernel_names **ret);
 struct kernel_names *kernel_names_free(struct kernel_names *names);

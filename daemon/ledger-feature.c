@@ -6,7 +6,10 @@
 #define HASH_NONFATAL_OOM 1
 #include "ledger-private.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#include <cxlirqd/cleanup.h>
 
 struct entries {
 	struct entry *list;
@@ -55,6 +58,7 @@ static void add_taken(const struct model *model, struct entries *entries, const 
 	entry->irq = vector->irq;
 	entry->result = vector->n_actions > 1 ? "shared" : "granted";
 	entry->relation = vector_relation(model, vector, use->action);
+	entry->again = use->again;
 }
 
 /* ---- What was refused ---- */
@@ -272,25 +276,43 @@ static json_t *entry_to_json(const struct entry *entry)
 			 number_to_json(entry->offset));
 }
 
-json_t *ledger_features(const struct model *model, const struct row *row)
+int ledger_entries(const struct model *model, const struct row *row, struct entry **ret,
+		   size_t *ret_n)
 {
 	struct function f = { .model = model,
 			      .device = model_device(model, row->name),
 			      .demands = model_demands(model, row->name),
 			      .granted = row->granted };
 	struct entries entries = {};
-	json_t *array;
 
+	if (row->failed)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < row->n_uses; i++)
 		add_taken(model, &entries, &row->uses[i]);
 	add_refused(&f, &entries);
 	if (f.device)
 		add_hardware(&f, &entries);
-	if (entries.n)
-		qsort(entries.list, entries.n, sizeof(*entries.list), by_order);
-	array = entries.failed ? NULL : json_array();
-	for (size_t i = 0; array && i < entries.n; i++)
-		json_array_append_new(array, entry_to_json(&entries.list[i]));
-	free(entries.list);
+	if (entries.failed) {
+		free(entries.list);
+		return -ENOMEM;
+	}
+	*ret = entries.list;
+	*ret_n = entries.n;
+	return 0;
+}
+
+json_t *ledger_features(const struct model *model, const struct row *row)
+{
+	_cleanup_free_ struct entry *entries = NULL;
+	size_t n = 0;
+	json_t *array;
+
+	if (ledger_entries(model, row, &entries, &n) < 0)
+		return NULL;
+	if (n)
+		qsort(entries, n, sizeof(*entries), by_order);
+	array = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, entry_to_json(&entries[i]));
 	return array;
 }

@@ -11,6 +11,7 @@
 struct use {
 	const struct vector *vector;
 	const struct action *action;
+	bool again; /* it stands in the row of the function that it draws on, too */
 };
 
 struct row {
@@ -33,6 +34,7 @@ struct entry {
 	const char *result;
 	int error; /* errno, 0 = none */
 	const char *relation; /* NULL = nobody has it */
+	bool again; /* see struct use */
 	char reason[REFUSAL_TEXT]; /* "" = none */
 };
 
@@ -44,6 +46,9 @@ struct function {
 	uint32_t granted;
 };
 
+/* In no order; the caller frees *@ret. -ENOMEM. */
+int ledger_entries(const struct model *model, const struct row *row, struct entry **ret,
+		   size_t *ret_n);
 /* New array of the interface's "Feature", NULL without memory. */
 json_t *ledger_features(const struct model *model, const struct row *row);
 

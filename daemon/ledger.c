@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#include <cxlirqd/cleanup.h>
+
 static struct row *row_get(struct row **rows, const char *name)
 {
 	struct row *row;
@@ -39,7 +41,8 @@ static struct row *row_of_dev(struct row **rows, const struct record_dev *dev)
 	return row;
 }
 
-static void row_use(struct row *row, const struct vector *vector, const struct action *action)
+static void row_use(struct row *row, const struct vector *vector, const struct action *action,
+		    bool again)
 {
 	struct use *grown;
 
@@ -53,7 +56,7 @@ static void row_use(struct row *row, const struct vector *vector, const struct a
 		}
 		row->uses = grown;
 	}
-	row->uses[row->n_uses++] = (struct use){ vector, action };
+	row->uses[row->n_uses++] = (struct use){ vector, action, again };
 }
 
 static void row_count(struct row *row, const struct vector *vector)
@@ -98,11 +101,11 @@ static void rows_add_vector(struct row **rows, const struct vector *vector)
 		struct row *draws_on = provider ?: row_of_pin(rows, vector, &a->device);
 
 		if (draws_on)
-			row_use(draws_on, vector, a);
+			row_use(draws_on, vector, a, false);
 		if (!consumer || consumer == draws_on)
 			continue;
 		consumer->used++;
-		row_use(consumer, vector, a);
+		row_use(consumer, vector, a, draws_on != NULL);
 	}
 }
 
@@ -186,7 +189,7 @@ static json_t *row_to_json(const struct model *model, const struct row *row)
 	row_set(object, "dynamic", json_integer(row->dynamic));
 	row_set(object, "demands", demands_to_json(demands));
 	row_set(object, "demands_older", json_integer(demands ? json_count(demands->older) : 0));
-	row_set(object, "features", row->failed ? NULL : ledger_features(model, row));
+	row_set(object, "features", ledger_features(model, row));
 	return object;
 }
 
@@ -195,26 +198,62 @@ static int by_row_name(const struct row *a, const struct row *b)
 	return strcmp(a->name, b->name);
 }
 
-json_t *ledger_to_json(const struct model *model, const char *only)
+/* In no order */
+static struct row *rows_new(const struct model *model)
 {
-	struct row *rows = NULL, *row, *next;
-	json_t *array = json_array();
+	struct row *rows = NULL;
 
 	for (const struct device *d = model->devices; d; d = d->hh.next)
 		if (!strcmp(d->bus, "pci"))
 			row_get(&rows, d->name);
-	for (const struct vector *v = model_vectors(model); v; v = v->hh.next)
+	for (const struct vector *v = model->vectors; v; v = v->hh.next)
 		rows_add_vector(&rows, v);
 	/* a function that sysfs does not show, but that asked */
 	for (const struct demands *d = model->demands; d; d = d->hh.next)
 		row_get(&rows, d->device);
-	HASH_SORT(rows, by_row_name);
+	return rows;
+}
+
+static void rows_free(struct row *rows)
+{
+	struct row *row, *next;
+
 	HASH_ITER(hh, rows, row, next) {
-		if (!only || !strcmp(row->name, only))
-			json_array_append_new(array, row_to_json(model, row));
 		HASH_DEL(rows, row);
 		free(row->uses);
 		free(row);
 	}
+}
+
+json_t *ledger_to_json(const struct model *model, const char *only)
+{
+	struct row *rows;
+	json_t *array = json_array();
+
+	model_vectors(model); /* in order, so that uses are */
+	rows = rows_new(model);
+	HASH_SORT(rows, by_row_name);
+	for (const struct row *row = rows; row; row = row->hh.next)
+		if (!only || !strcmp(row->name, only))
+			json_array_append_new(array, row_to_json(model, row));
+	rows_free(rows);
 	return array;
+}
+
+int ledger_each_feature(const struct model *model, ledger_feature_fn each, void *userdata)
+{
+	struct row *rows = rows_new(model);
+	int r = 0;
+
+	for (const struct row *row = rows; row && r >= 0; row = row->hh.next) {
+		_cleanup_free_ struct entry *entries = NULL;
+		size_t n = 0;
+
+		r = ledger_entries(model, row, &entries, &n);
+		for (size_t i = 0; i < n; i++)
+			if (!entries[i].again)
+				each(row->name, entries[i].feature, entries[i].result, userdata);
+	}
+	rows_free(rows);
+	return r;
 }

@@ -6,7 +6,7 @@
 #define HASH_NONFATAL_OOM 1
 #include "model-private.h"
 
-static struct lifetime *lifetime_add(struct model *model)
+struct lifetime *lifetime_add(struct model *model)
 {
 	return &model->lifetimes[model->n_lifetimes++ % LIFETIMES_MAX];
 }

@@ -11,8 +11,12 @@
 /* LOG_ERR ... LOG_DEBUG; what is less urgent is not printed. */
 void log_set_level(int level);
 
+int log_level(void);
+
 /* "err", "warning", "notice", "info" or "debug" -> level; -EINVAL */
 int log_level_from_name(const char *name);
+/* The other way round; static string. */
+const char *log_level_to_name(int level);
 
 void log_message(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "log.h"
 #include "manager.h"
+#include "metric.h"
 #include "sink-journal.h"
 
 DEFINE_CLEANUP(struct manager *, manager_free);
@@ -28,19 +29,20 @@ static const char help[] =
 	"      --support       print which hooks this kernel gives, and why not, and exit\n"
 	"      --keys          print every setting with its default, and exit\n"
 	"      --catalog       print the journal's catalog of messages, and exit\n"
+	"      --metrics       print the manual of all metrics, and exit\n"
 	"  -S, --socket PATH   listen here instead of where the settings say\n"
 	"  -h, --help          print this, and exit\n"
 	"  -V, --version       print the version, and exit\n";
 
 struct arguments {
 	const char *config, *record, *replay, *socket;
-	bool check, once, support, keys, catalog;
+	bool check, once, support, keys, catalog, metrics;
 };
 
 /* 1: go on, 0: done, negative: wrong usage, which getopt has told */
 static int parse(int argc, char *argv[], struct arguments *a)
 {
-	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS, CATALOG };
+	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS, CATALOG, METRICS };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, CHECK },
@@ -50,6 +52,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 		{ "support", no_argument, NULL, SUPPORT },
 		{ "keys", no_argument, NULL, KEYS },
 		{ "catalog", no_argument, NULL, CATALOG },
+		{ "metrics", no_argument, NULL, METRICS },
 		{ "socket", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -67,6 +70,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 		case SUPPORT: a->support = true; break;
 		case KEYS: a->keys = true; break;
 		case CATALOG: a->catalog = true; break;
+		case METRICS: a->metrics = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		case 'V': puts("cxlirqd " CXLIRQD_VERSION); return 0;
 		default: return -EINVAL;
@@ -79,7 +83,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 	return 1;
 }
 
-static int run(const struct config *config, const struct arguments *a)
+static int run(struct config *config, const struct arguments *a)
 {
 	_cleanup_(manager_freep) struct manager *manager = NULL;
 
@@ -112,16 +116,16 @@ int main(int argc, char *argv[])
 	}
 	if (a.catalog)
 		return sink_journal_print_catalog(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (a.metrics)
+		return metric_print_manual(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
 	r = config_read(a.config, &config, &warnings);
 	if (r < 0) {
 		log_error("%s: %s", a.config ?: "settings", strerror(-r));
 		return EXIT_USAGE;
 	}
 	log_set_level(config.log_level);
-	if (a.socket) {
-		free(config.socket);
-		config.socket = strdup(a.socket);
-	}
+	if (a.socket && config_set_socket(&config, a.socket) < 0)
+		return EXIT_FAILED;
 	r = a.check ? (warnings ? EXIT_USAGE : EXIT_DONE) : run(&config, &a);
 	config_done(&config);
 	return r;

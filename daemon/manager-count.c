@@ -84,23 +84,51 @@ void manager_on_settled(void *userdata)
 	manager_batch_end(m);
 }
 
+/* [Counters] Events=: the settings have been checked, what can fail is memory. */
+static int manager_counter_items(const struct manager *m, struct pmu_items *ret)
+{
+	char reason[PMU_REASON_MAX] = "";
+	const char *events = m->config->counter_events;
+	int r = events[0] ? pmu_items_parse(ret, events, reason) : 0;
+
+	if (r < 0) {
+		log_warning("cannot count: %s", reason[0] ? reason : strerror(-r));
+		pmu_items_done(ret);
+	}
+	return r;
+}
+
 void manager_start_counters(struct manager *m)
 {
 	struct pmu_items items = {};
-	char reason[PMU_REASON_MAX] = "";
-	int r = 0;
+	int r;
 
-	if (!m->config->counter_events[0])
+	if (!m->config->counter_events[0] || manager_counter_items(m, &items) < 0)
 		return;
-	/* the settings have been checked: what can fail is memory */
-	r = pmu_items_parse(&items, m->config->counter_events, reason);
-	if (r >= 0)
-		r = pmu_set_new(m->pmus, &items, NULL, &m->standing);
+	r = pmu_set_new(m->pmus, &items, NULL, &m->standing);
 	pmu_items_done(&items);
 	if (r < 0)
-		log_warning("cannot count: %s", reason[0] ? reason : strerror(-r));
+		log_warning("cannot count: %s", strerror(-r));
 	else
 		manager_follow_pmus(m);
+}
+
+void manager_reload_counters(struct manager *m, bool others)
+{
+	struct pmu_items items = {};
+
+	if (m->replay)
+		return;
+	m->pmus->counters_max = m->config->max_counters;
+	if (others && !m->standing) {
+		manager_start_counters(m);
+	} else if (others && manager_counter_items(m, &items) >= 0) {
+		pmu_set_change(m->standing, &items, manager_on_counter, m);
+		pmu_items_done(&items);
+	}
+	if (m->standing)
+		manager_follow_pmus(m);
+	manager_read_counters(m);
 }
 
 void manager_read_counters(void *userdata)

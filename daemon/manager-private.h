@@ -6,26 +6,50 @@
 #include "manager.h"
 
 #include <stdio.h>
+#include <sys/signalfd.h>
 #include <systemd/sd-event.h>
 
+#include "checkpoint.h"
+#include "event.h"
+#include "metric.h"
 #include "model.h"
+#include "ring.h"
 #include "rule.h"
 #include "sink-journal.h"
+#include "sink-metrics.h"
+#include "sink-report.h"
 #include "sink-store.h"
 #include "sink-varlink.h"
 #include "violation.h"
 
+/* From one daemon to the next, in manager-restart.c */
+struct manager_restart {
+	struct checkpoint *checkpoint; /* NULL: nothing is left to the next one */
+	struct checkpoint_place place;
+	uint64_t told; /* what comes up to this position is in the history already */
+	bool known; /* the state of the daemon before is this one's */
+	bool restoring; /* its model is being put back: nothing happens */
+	bool replaying; /* that, and what it has applied since, once more */
+	uint64_t waiting, replayed, lost; /* records at the start */
+};
+
 struct manager {
-	const struct config *config;
+	struct config *config; /* which a reload changes */
 	const char *replay;
+	bool keep; /* what it finds out: in the store, for the next daemon */
 	FILE *record;
 	sd_event *event;
 	sd_event_source *ring_source, *timer;
 	struct probe *probe;
 	struct ring *ring;
+	struct manager_restart restart;
 	struct topology *topology;
 	struct model *model;
 	struct sink_varlink *varlink;
+	struct sink_metrics *metrics;
+	struct sink_report *report; /* NULL: systemd is told nothing */
+	uint64_t series_dropped;
+	bool program_stats; /* the kernel has counted runs of programs */
 	int64_t realtime_offset_ns;
 	uint64_t refreshed_ns;
 	uint64_t dropped, missed; /* already told as lost */
@@ -38,10 +62,14 @@ struct manager {
 	struct sink_store *store; /* NULL: nothing is kept */
 	struct sink_journal *journal;
 	sd_event_source *beat;
+	sd_event_source *watchdog; /* NULL: systemd does not ask for signs of life */
+	uint64_t watchdog_usec; /* between two of them */
+	uint64_t ring_seen; /* where in the ring we were at the last one */
 	sd_event_source *tick;
 	uint64_t tick_ns; /* what it is set to */
 	int64_t started_us;
 	bool snapshotting;
+	struct exporter *exporter; /* NULL: it could not be made, or is not yet */
 	struct pmu_table *pmus;
 	struct pmu_set *standing; /* [Counters] Events=, NULL = none */
 	bool pmus_stale; /* sysfs may have others */
@@ -53,10 +81,47 @@ uint64_t manager_now_ns(void);
 void manager_feed(const struct record_header *record, void *userdata);
 void manager_batch_end(struct manager *m);
 
+/* A record that was found sound goes through the chain, and nowhere else. */
+void manager_on_event(struct manager *m, const struct event *event);
+/* False: it makes no sense, and was counted. */
+bool manager_decode(struct manager *m, const void *data, size_t size, struct event *ret);
+
+/*
+ * Before anything else is read: goes on where the daemon before this one ended, if it left what is
+ * needed for that. Logs.
+ */
+void manager_take_over(struct manager *m);
+/* Devices that the daemon before knew of are told as gone, if they are. */
+void manager_expect(struct manager *m);
+/* Records of the ring. @userdata: the manager. */
+void manager_on_batch(const struct ring_record *records, size_t n, void *userdata);
+/* For the next daemon, before it is applied. */
+void manager_log_record(struct manager *m, const struct record_header *record);
+/* ... and events so far are in the history. */
+void manager_log_tend(struct manager *m);
+/*
+ * The place of an event among all: the change that is being told, and of what it gives rise to the
+ * event itself (0), or a rule's finding (its number + 1).
+ */
+uint64_t manager_position(const struct manager *m, unsigned int part);
+/* The daemon before has told it. */
+bool manager_was_told(const struct manager *m, unsigned int part);
+/* Whether programs are pinned, and taken over: a new object. @userdata: the manager. */
+json_t *manager_restart_to_json(void *userdata);
+
 /* The sources, in manager-source.c. @userdata: the manager. */
+#define LOST_DROPPED "ring-full"
+#define LOST_MISSED "program-missed"
+void manager_feed_lost(struct manager *m, uint64_t count, const char *reason);
+/* Whether something was lost since the last call; it is told once. */
+bool manager_tell_lost(struct manager *m);
 void manager_drain(void *userdata);
 /* Brings counts up to date; cheap when called often. */
 void manager_refresh(void *userdata);
+/* The next walk: at the interval that was set, or soon. */
+void manager_arm(struct manager *m, bool soon);
+/* [Rules] DoorbellDevices= has another value. */
+void manager_reload_patterns(struct manager *m);
 /* Everything from the start, as records: opens a new trace. */
 int manager_retell(void *userdata);
 /* sysfs and the kernel's tables again */
@@ -85,6 +150,8 @@ void manager_settle_pmus(struct manager *m);
 /* A burst of uevents has been read. @userdata: the manager. */
 void manager_on_settled(void *userdata);
 void manager_start_counters(struct manager *m);
+/* [Counters] Max= has another value, or with @others Events=. */
+void manager_reload_counters(struct manager *m, bool others);
 void manager_read_counters(void *userdata);
 int manager_count_start(const json_t *events, const char *pmu, struct counting **ret,
 			char ret_reason[COUNT_REASON_MAX], void *userdata);
@@ -93,6 +160,53 @@ void manager_count_read(struct counting *counting, bool again, counted_fn each, 
 void manager_count_end(struct counting *counting, void *userdata);
 /* How many kernel counters are open: a new object, null in a replay */
 json_t *manager_counters_to_json(const struct manager *m);
+
+/*
+ * Metrics for systemd, on the socket that it passed or where [Export] Report= says. Not having that
+ * stops nothing: the directory is systemd's, and there in recent ones only.
+ */
+void manager_start_report(struct manager *m);
+/*
+ * Everything that an exporter tells, in one text, up to date. The caller frees *@ret_text, which ends
+ * with a NUL behind @ret_size bytes. @userdata: the manager. -ENOMEM.
+ */
+int manager_render_metrics(enum metric_format format, char **ret_text, size_t *ret_size,
+			   void *userdata);
+
+/*
+ * The exporter: sockets from systemd, and [Export] Listen=. What cannot be listened on is tried again
+ * later. Logs; negative errno: there is none, and the daemon can go on without.
+ */
+int manager_start_export(struct manager *m);
+/* [Export] Listen= has another value. Logs. */
+int manager_reload_export(struct manager *m);
+void manager_stop_export(struct manager *m);
+/* Appends why not all of it serves. */
+void manager_export_reasons(const struct manager *m, json_t *reasons);
+/* Connections beyond the limits, and answers that could not be made */
+uint64_t manager_export_dropped(const struct manager *m);
+/* Where it listens, and what it had to refuse: a new object, null if there is no exporter */
+json_t *manager_export_to_json(const struct manager *m);
+
+/* Root becomes [Daemon] User=, if there is such a user. Logs; on an error this cannot go on. */
+int manager_become_user(struct manager *m);
+/* On what systemd passed, or on [Daemon] Socket=. Logs. */
+int manager_listen(struct manager *m);
+/* Everything stands: signs of life from now on, and systemd knows. Logs. */
+int manager_ready(struct manager *m);
+/* Between the two systemd knows that the settings are being read. */
+void manager_reloading(void);
+void manager_reloaded(const struct manager *m);
+
+/*
+ * Reads the settings again and applies them. *@ret_reason: what was not taken, in words, NULL:
+ * nothing; the caller frees it. Negative errno: they cannot be read, and nothing has changed. Logs.
+ */
+int manager_reload(struct manager *m, char **ret_reason);
+/* The socket asks for that ... */
+int manager_answer_reload(char **ret_reason, void *userdata);
+/* ... and SIGHUP. @userdata: the manager. */
+int manager_on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata);
 
 /* The object of GetStatus; what it says is up to date. New reference. */
 json_t *manager_status(struct manager *m);

@@ -27,6 +27,9 @@ void manager_publish(struct manager *m, json_t *json, const struct violation *vi
 		.outcome = outcome,
 	};
 
+	if (m->restart.place.lineage)
+		event.position = manager_position(m, violation ? violation->finding.rule + 1U : 0);
+
 	if (text) {
 		if (m->store)
 			sink_store_publish(m->store, &event);
@@ -49,6 +52,9 @@ void manager_on_finding(const struct finding *finding, void *userdata)
 	struct manager *m = userdata;
 	enum violation_outcome outcome;
 
+	/* told, and counted */
+	if (manager_was_told(m, finding->rule + 1U))
+		return;
 	/* what did not come may have been lost: the next walk will tell */
 	if (finding->from_silence && manager_is_losing(m)) {
 		m->doubtful++;
@@ -72,7 +78,8 @@ int manager_new_keepers(struct manager *m)
 	struct sink_store_settings settings = { .enabled = m->config->store,
 						.directory = m->config->store_directory,
 						.retention_sec = m->config->store_days * 86400,
-						.max_size = m->config->store_size };
+						.max_size = m->config->store_size,
+						.absence_unknown = true };
 	pid_t holder = 0;
 	int r = sink_store_new(&settings, &m->store, &holder);
 

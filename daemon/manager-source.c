@@ -42,6 +42,7 @@ static void manager_arm_tick(struct manager *m)
 void manager_batch_end(struct manager *m)
 {
 	manager_sinks_batch_end(m);
+	manager_log_tend(m);
 	manager_arm_tick(m);
 }
 
@@ -68,7 +69,7 @@ static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool comple
 	manager_feed(&r.header, m);
 }
 
-static void manager_feed_lost(struct manager *m, uint64_t count, const char *reason)
+void manager_feed_lost(struct manager *m, uint64_t count, const char *reason)
 {
 	struct record_lost r = { .header = { .type = RECORD_LOST,
 					     .version = RECORD_VERSION,
@@ -80,8 +81,7 @@ static void manager_feed_lost(struct manager *m, uint64_t count, const char *rea
 	manager_feed(&r.header, m);
 }
 
-/* Whether something was lost since the last call; it is told once. */
-static bool manager_tell_lost(struct manager *m)
+bool manager_tell_lost(struct manager *m)
 {
 	uint64_t dropped = probe_dropped(m->probe), missed = m->missed, now = manager_now_ns();
 	bool lost;
@@ -93,9 +93,9 @@ static bool manager_tell_lost(struct manager *m)
 	}
 	lost = dropped != m->dropped || missed != m->missed;
 	if (dropped != m->dropped)
-		manager_feed_lost(m, dropped - m->dropped, "ring-full");
+		manager_feed_lost(m, dropped - m->dropped, LOST_DROPPED);
 	if (missed != m->missed)
-		manager_feed_lost(m, missed - m->missed, "program-missed");
+		manager_feed_lost(m, missed - m->missed, LOST_MISSED);
 	m->dropped = dropped;
 	m->missed = missed;
 	return lost;
@@ -125,12 +125,11 @@ static int manager_snapshot(void *userdata)
 	return r;
 }
 
-/* The next walk: at the interval that was set, or soon. */
-static void manager_arm(struct manager *m, bool soon)
+void manager_arm(struct manager *m, bool soon)
 {
 	uint64_t usec = soon ? RETRY_USEC : m->config->snapshot_sec * 1000000ULL;
 
-	if (!m->timer || !usec)
+	if (!m->timer || !usec || m->replay)
 		return;
 	sd_event_source_set_time_relative(m->timer, usec);
 	sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
@@ -185,6 +184,21 @@ static void manager_feed_patterns(struct manager *m)
 	}
 }
 
+void manager_reload_patterns(struct manager *m)
+{
+	struct record_pattern none = { .header = { .type = RECORD_PATTERN,
+						   .version = RECORD_VERSION,
+						   .size = sizeof(none),
+						   .time_ns = manager_now_ns() },
+				       .kind = RECORD_PATTERN_NONE };
+
+	if (m->replay)
+		return;
+	manager_feed(&none.header, m);
+	manager_feed_patterns(m);
+	manager_walk(m);
+}
+
 /* Everything from the start, as records: opens a new trace. */
 int manager_retell(void *userdata)
 {
@@ -195,6 +209,7 @@ int manager_retell(void *userdata)
 		return -EOPNOTSUPP;
 	probe_describe(m->probe, manager_now_ns(), m->realtime_offset_ns, manager_feed, m);
 	manager_feed_patterns(m);
+	manager_expect(m);
 	r = topology_read(m->topology, manager_now_ns());
 	if (r < 0)
 		log_warning("cannot read all of sysfs, going on without: %s", strerror(-r));

@@ -6,6 +6,8 @@
 
 #include <cxlirqd/json.h>
 
+#include "log.h"
+
 static void add_reason(json_t *reasons, bool if_so, const char *format, unsigned long long n)
 {
 	if (if_so)
@@ -39,6 +41,7 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 		json_array_append_new(reasons,
 				      json_sprintf("the store does not keep everything: %s",
 						   why ?: "see the journal"));
+	manager_export_reasons(m, reasons);
 	return reasons;
 }
 
@@ -67,7 +70,8 @@ json_t *manager_status(struct manager *m)
 	struct violation_totals v;
 	const struct record_base *base;
 	struct model_totals t;
-	json_t *reasons;
+	json_auto_t *restart = manager_restart_to_json(m);
+	json_t *reasons, *status;
 	uint64_t events = 0;
 
 	violations_totals(m->violations, &v);
@@ -76,26 +80,31 @@ json_t *manager_status(struct manager *m)
 	reasons = manager_reasons(m, &t);
 	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
 		events += t.changes[type];
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
-			 "s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:s?, s:I, s:o}",
-			 "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
-			 m->replay				   ? "replay" :
-			 base && base->mode == RECORD_MODE_TRACING ? "tracing" :
-								     "sysfs",
-			 "health", json_array_size(reasons) ? "degraded" : "healthy", "reasons",
-			 reasons, "started_us", (json_int_t)m->started_us, "hooks_attached",
-			 (json_int_t)t.hooks_attached, "hooks_total",
-			 (json_int_t)(t.hooks_attached + t.hooks_missing), "domains",
-			 (json_int_t)t.domains, "vectors", (json_int_t)t.vectors, "devices",
-			 (json_int_t)t.devices, "records", (json_int_t)t.records, "lost",
-			 model_lost_to_json(m->model), "snapshots", (json_int_t)t.snapshots,
-			 "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
-			 model_corrections_to_json(m->model), "events", (json_int_t)events,
-			 "refused", model_refused_to_json(m->model), "violations_open",
-			 (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused, "store",
-			 store_to_json(m), "vector_space", model_space_to_json(m->model),
-			 "vector_space_reason", model_space_reason(m->model), "pmus",
-			 (json_int_t)t.pmus, "counters", manager_counters_to_json(m));
+	status = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
+			   "s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:s?, s:I, s:o, s:o, s:o, s:s}",
+			   "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
+			   m->replay				     ? "replay" :
+			   base && base->mode == RECORD_MODE_TRACING ? "tracing" :
+								       "sysfs",
+			   "health", json_array_size(reasons) ? "degraded" : "healthy", "reasons",
+			   reasons, "started_us", (json_int_t)m->started_us, "hooks_attached",
+			   (json_int_t)t.hooks_attached, "hooks_total",
+			   (json_int_t)(t.hooks_attached + t.hooks_missing), "domains",
+			   (json_int_t)t.domains, "vectors", (json_int_t)t.vectors, "devices",
+			   (json_int_t)t.devices, "records", (json_int_t)t.records, "lost",
+			   model_lost_to_json(m->model), "snapshots", (json_int_t)t.snapshots,
+			   "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
+			   model_corrections_to_json(m->model), "events", (json_int_t)events,
+			   "refused", model_refused_to_json(m->model), "violations_open",
+			   (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused,
+			   "store", store_to_json(m), "vector_space", model_space_to_json(m->model),
+			   "vector_space_reason", model_space_reason(m->model), "pmus",
+			   (json_int_t)t.pmus, "counters", manager_counters_to_json(m), "exporter",
+			   manager_export_to_json(m), "clients",
+			   sink_varlink_clients_to_json(m->varlink), "log_level",
+			   log_level_to_name(log_level()));
+	json_object_update(status, restart);
+	return status;
 }
 
 int manager_print(struct manager *m, FILE *out)

@@ -4,7 +4,7 @@
  *
  *   BPF ring, snapshot walk, sysfs, record file -> decode -> model -> sinks
  *
- * manager_on_record() is that chain. The rest here is the life of the daemon; when sources are read
+ * manager_on_event() is that chain. The rest here is the life of the daemon; when sources are read
  * is in manager-source.c.
  */
 #include "manager-private.h"
@@ -56,24 +56,32 @@ static void manager_write_record(struct manager *m, const struct record_header *
 	fclose(TAKE_PTR(m->record));
 }
 
-static void manager_on_record(const void *data, size_t size, void *userdata)
+bool manager_decode(struct manager *m, const void *data, size_t size, struct event *ret)
 {
-	struct manager *m = userdata;
-	struct event event;
+	if (decode(data, size, ret) >= 0)
+		return true;
+	m->bad_records++;
+	sink_metrics_record(m->metrics, NULL);
+	return false;
+}
 
-	if (decode(data, size, &event) < 0) {
-		m->bad_records++;
-		return;
+void manager_on_event(struct manager *m, const struct event *event)
+{
+	manager_write_record(m, event->header);
+	if (!m->restart.replaying) {
+		sink_varlink_record(m->varlink, event->header);
+		sink_metrics_record(m->metrics, event->header);
 	}
-	manager_write_record(m, event.header);
-	sink_varlink_record(m->varlink, event.header);
-	model_apply(m->model, &event);
+	model_apply(m->model, event);
 }
 
 static void manager_on_change(const struct change *change, void *userdata)
 {
 	struct manager *m = userdata;
 
+	if (m->restart.restoring)
+		return;
+	m->restart.place.step++;
 	/* no uevent tells that a driver took or gave back vectors after its probe */
 	if (m->topology && change->vector && change->vector->msi_type &&
 	    (change->type == CHANGE_VECTOR_ALLOCATED || change->type == CHANGE_VECTOR_FREED))
@@ -81,7 +89,9 @@ static void manager_on_change(const struct change *change, void *userdata)
 	/* nor that its probe failed, which decides what a refusal meant */
 	if (m->topology && change->demands && change->error)
 		topology_touch(m->topology, change->demands->device);
-	if (change_name(change->type))
+	if (!manager_was_told(m, 0))
+		sink_metrics_change(m->metrics, m->model, change);
+	if (change_name(change->type) && !manager_was_told(m, 0))
 		manager_publish(m, change_to_json(m->model, change), NULL, 0);
 	m->change_us = model_time_us(m->model, change->time_ns);
 	rule_eval(&m->rules, m->model, change, manager_on_finding, m);
@@ -89,7 +99,13 @@ static void manager_on_change(const struct change *change, void *userdata)
 
 void manager_feed(const struct record_header *record, void *userdata)
 {
-	manager_on_record(record, record->size, userdata);
+	struct manager *m = userdata;
+	struct event event;
+
+	if (!manager_decode(m, record, record->size, &event))
+		return;
+	manager_log_record(m, record);
+	manager_on_event(m, &event);
 }
 
 static int manager_feed_topology(const struct record_header *record, void *userdata)
@@ -123,6 +139,7 @@ static int manager_new_sinks(struct manager *m, bool keep)
 					      .snapshot = manager_reread,
 					      .retell = manager_retell,
 					      .status = manager_answer_status,
+					      .restart = manager_restart_to_json,
 					      .violations = m->violations,
 					      .acknowledge = manager_acknowledge,
 					      .history = manager_history,
@@ -130,6 +147,8 @@ static int manager_new_sinks(struct manager *m, bool keep)
 					      .count_start = manager_count_start,
 					      .count_read = manager_count_read,
 					      .count_end = manager_count_end,
+					      .reload = manager_answer_reload,
+					      .metrics = manager_render_metrics,
 					      .userdata = m };
 	int r = sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
 
@@ -145,18 +164,18 @@ static int manager_new_sources(struct manager *m)
 	r = topology_read_apart(m->topology, "/");
 	if (r < 0 && r != -EPERM)
 		log_warning("no process to read config space: %s", strerror(-r));
-	r = probe_new(m->config->ring_size, &m->probe);
+	r = probe_new(m->config->ring_size, m->keep ? m->config->pin_directory : NULL, &m->probe);
 	if (r < 0)
 		return r;
 	if (probe_tracing(m->probe)) {
-		r = ring_new(probe_ring_fd(m->probe), manager_on_record, m, &m->ring);
+		r = ring_new(probe_ring_fd(m->probe), manager_on_batch, m, &m->ring);
 		if (r < 0)
 			return r;
 	}
 	return pmu_table_new("/", m->config->max_counters, &m->pmus);
 }
 
-int manager_new(const struct config *config, const char *replay, const char *record, bool keep,
+int manager_new(struct config *config, const char *replay, const char *record, bool keep,
 		struct manager **ret)
 {
 	struct model_limits limits = MODEL_LIMITS_DEFAULT;
@@ -168,6 +187,7 @@ int manager_new(const struct config *config, const char *replay, const char *rec
 	m->config = config;
 	m->rules = config->rules;
 	m->replay = replay;
+	m->keep = keep && !replay;
 	m->realtime_offset_ns = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME));
 	m->started_us = (int64_t)(now_ns(CLOCK_REALTIME) / 1000);
 	limits.entries[TABLE_VECTORS] = (uint32_t)config->max_vectors;
@@ -178,9 +198,14 @@ int manager_new(const struct config *config, const char *replay, const char *rec
 	if (r >= 0)
 		r = violations_new(config->max_violations, &m->violations);
 	if (r >= 0)
-		r = manager_new_sinks(m, keep && !replay);
+		r = sink_metrics_new(config->per_vector, &m->metrics);
 	if (r >= 0 && record)
 		r = manager_open_record(m, record);
+	/* files that somebody named are open, and those of the daemon's own are its user's */
+	if (r >= 0 && keep && !replay)
+		r = manager_become_user(m);
+	if (r >= 0)
+		r = manager_new_sinks(m, keep && !replay);
 	if (r >= 0 && !replay)
 		r = manager_new_sources(m);
 	if (r < 0) {
@@ -197,16 +222,21 @@ struct manager *manager_free(struct manager *m)
 {
 	if (!m)
 		return NULL;
+	manager_stop_export(m);
 	sd_event_source_unref(m->ring_source);
 	sd_event_source_unref(m->timer);
 	sd_event_source_unref(m->tick);
 	sd_event_source_unref(m->beat);
+	sd_event_source_unref(m->watchdog);
 	sink_varlink_free(m->varlink);
+	sink_report_free(m->report);
+	sink_metrics_free(m->metrics);
 	pmu_set_free(m->standing);
 	pmu_table_free(m->pmus);
 	sink_journal_free(m->journal);
 	sink_store_free(m->store);
 	topology_free(m->topology);
+	checkpoint_free(m->restart.checkpoint);
 	ring_free(m->ring);
 	probe_free(m->probe);
 	model_free(m->model);
@@ -220,8 +250,11 @@ struct manager *manager_free(struct manager *m)
 
 int manager_start(struct manager *m)
 {
-	int r = m->replay ? manager_replay(m) : manager_retell(m);
+	int r;
 
+	if (!m->replay)
+		manager_take_over(m);
+	r = m->replay ? manager_replay(m) : manager_retell(m);
 	if (r < 0 && !m->replay)
 		log_error("cannot read the kernel's state: %s", strerror(-r));
 	return r;
@@ -235,10 +268,13 @@ static int manager_add_signals(struct manager *m)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	r = sd_event_add_signal(m->event, NULL, SIGTERM, NULL, NULL);
-	return r < 0 ? r : sd_event_add_signal(m->event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGINT, NULL, NULL);
+	return r < 0 ? r : sd_event_add_signal(m->event, NULL, SIGHUP, manager_on_hangup, m);
 }
 
 int manager_serve(struct manager *m)
@@ -248,23 +284,24 @@ int manager_serve(struct manager *m)
 	if (r >= 0)
 		r = manager_attach_sources(m);
 	if (r >= 0)
-		r = sink_varlink_listen(m->varlink, m->config->socket);
-	if (r == -EADDRINUSE)
-		log_error("%s: another daemon answers there", m->config->socket);
-	else if (r < 0)
-		log_error("cannot listen on %s: %s", m->config->socket, strerror(-r));
+		r = manager_listen(m);
 	if (r < 0)
 		return r;
 	if (!m->replay)
 		manager_start_counters(m);
+	manager_start_export(m);
+	manager_start_report(m);
 	r = privilege_drop();
 	if (r < 0) {
 		log_error("cannot give up privileges: %s", strerror(-r));
 		return r;
 	}
+	if (m->store)
+		sink_store_work_apart(m->store);
 	malloc_trim(0); /* the kernel's type information is gone by now */
-	log_info("listening on %s", m->config->socket);
-	sd_notify(0, "READY=1");
+	r = manager_ready(m);
+	if (r < 0)
+		return r;
 	r = sd_event_loop(m->event);
 	sd_notify(0, "STOPPING=1");
 	manager_drain(m);

@@ -13,10 +13,10 @@ struct manager;
 
 /*
  * Sources: this kernel, or with @replay a record file. @record (may be NULL): a file that gets
- * every record. @keep: what happens goes to the store and the journal. @config is borrowed and
- * outlives the manager. Negative errno; the reason was logged.
+ * every record. @keep: it is going to serve, and what happens goes to the store and the journal.
+ * @config is borrowed, changed by a reload, and outlives the manager. Negative errno; the reason was logged.
  */
-int manager_new(const struct config *config, const char *replay, const char *record, bool keep,
+int manager_new(struct config *config, const char *replay, const char *record, bool keep,
 		struct manager **ret);
 struct manager *manager_free(struct manager *manager);
 

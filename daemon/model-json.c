@@ -80,6 +80,11 @@ static json_t *owners_to_json(const struct model *model, const struct vector *ve
 	return owners;
 }
 
+const char *vector_state_name(const struct vector *vector)
+{
+	return vector->actions ? "requested" : "allocated";
+}
+
 json_t *vector_to_json(const struct model *model, const struct vector *v)
 {
 	static const char *const origins[] = {
@@ -95,7 +100,7 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 
 	return json_pack(
 		"{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I, "
-		"s:b, s:o}",
+		"s:I, s:b, s:o}",
 		"irq", (json_int_t)v->irq, "provider", text_to_json(v->provider.name), "domain",
 		domain ? json_integer(domain->id) : json_null(), "chip",
 		text_to_json(v->levels[0].chip), "index",
@@ -109,11 +114,11 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 		"affinity", mask_to_json(vector_affinity(v), v->mask_words, v->affinity_text),
 		"effective_affinity", mask_to_json(effective, v->mask_words, v->effective_text),
 		"managed", v->masks ? json_boolean(v->state & VECTOR_STATE_MANAGED) : json_null(),
-		"state", v->actions ? "requested" : "allocated", "origin", origins[v->origin],
-		"interrupts", json_count(v->interrupts), "message_changes",
-		(json_int_t)v->message_changes, "message_rewrites", (json_int_t)v->message_rewrites,
-		"sysfs", model_sysfs_vector(model, v->irq) != NULL, "owners",
-		owners_to_json(model, v));
+		"state", vector_state_name(v), "origin", origins[v->origin], "interrupts",
+		json_count(v->interrupts), "message_changes", (json_int_t)v->message_changes,
+		"message_rewrites", (json_int_t)v->message_rewrites, "affinity_changes",
+		(json_int_t)v->affinity_changes, "sysfs", model_sysfs_vector(model, v->irq) != NULL,
+		"owners", owners_to_json(model, v));
 }
 
 static bool vector_is_of(const struct vector *vector, const char *device)

@@ -118,6 +118,7 @@ struct model {
 	struct tombstone *dead_irqs, *dead_domains;
 
 	uint64_t records, unknown_records, snapshots, snapshot_ns;
+	uint64_t counted_ns; /* when the last snapshot ended */
 	uint64_t changes[CHANGE_TYPE_MAX];
 	uint64_t corrections[CORRECTION_MAX];
 	uint64_t refused[TABLE_MAX];
@@ -149,6 +150,12 @@ void domain_walk_end(struct model *model, const struct record_snapshot *r);
 struct domain *domain_find(const struct model *model, uint64_t key);
 
 void vector_apply(struct model *model, const struct record_vector *r);
+/* Ascribes the interrupts that came since the last time to those who have a handler. */
+void vector_tally(struct vector *vector);
+/* The same where an event is about to change who that is */
+void vector_tally_now(const struct model *model, struct vector *vector);
+void action_set_device(struct vector *vector, struct action *action,
+		       const struct record_dev *device);
 void vector_apply_alloc(struct model *model, const struct record_range *r);
 void vector_apply_free(struct model *model, const struct record_range *r);
 void vector_apply_message(struct model *model, const struct record_message *r);
@@ -269,6 +276,17 @@ void lifetime_vector_freed(struct model *model, const struct vector *vector,
 			   const struct record_header *header);
 void lifetime_handler_freed(struct model *model, uint32_t irq, uint64_t cookie,
 			    const struct record_header *header);
+
+/* A record of cxlirqd/state.h: what the model of a daemon before this one remembered. */
+void state_apply(struct model *model, const struct record_header *header);
+/* For it: new entries, NULL when there is no room. */
+struct doorbell *doorbell_add(struct model *model, uint64_t owner, uint32_t index, bool platform);
+struct demands *demands_get(struct model *model, const char *device);
+struct demand *demand_add(struct demands *demands);
+struct ask *ask_get(struct model *model, struct demands *demands, uint32_t number,
+		    const char *caller);
+struct lifetime *lifetime_add(struct model *model);
+struct lost *lost_find(struct model *model, const char *reason);
 
 void sysfs_vectors_free(struct model *model);
 void devices_free(struct model *model);

@@ -209,7 +209,7 @@ static void apply_hook(struct model *model, const struct record_hook *r)
 }
 
 /* The last place is for the reasons that have none. */
-static struct lost *lost_find(struct model *model, const char *reason)
+struct lost *lost_find(struct model *model, const char *reason)
 {
 	for (uint32_t i = 0; i < model->n_lost; i++)
 		if (!strcmp(model->lost[i].reason, reason))
@@ -261,6 +261,7 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 		model->populated = true;
 	model->snapshots++;
 	model->snapshot_ns = r->duration_ns;
+	model->counted_ns = r->header.time_ns;
 }
 
 void model_want_tick(struct model *model, uint64_t time_ns)
@@ -320,6 +321,18 @@ void model_apply(struct model *model, const struct event *event)
 	case RECORD_SPACE: return space_apply(model, event->space);
 	case RECORD_FEATURE: return feature_apply(model, event->feature);
 	case RECORD_DRIVER: return driver_apply(model, event->driver);
+	case RECORD_RING: return;
+	case RECORD_STATE_MODEL:
+	case RECORD_STATE_LOST:
+	case RECORD_STATE_DOMAIN:
+	case RECORD_STATE_VECTOR:
+	case RECORD_STATE_ACTION:
+	case RECORD_STATE_DEVICE:
+	case RECORD_STATE_DOORBELL:
+	case RECORD_STATE_DEMANDS:
+	case RECORD_STATE_DEMAND:
+	case RECORD_STATE_ASK:
+	case RECORD_STATE_LIFETIME: return state_apply(model, event->header);
 	default: model->unknown_records++;
 	}
 }
@@ -406,6 +419,16 @@ const struct device *model_devices(const struct model *model)
 	return m->devices;
 }
 
+const struct vector *model_vectors_unordered(const struct model *model)
+{
+	return model->vectors;
+}
+
+const struct domain *model_domains_unordered(const struct model *model)
+{
+	return model->domains;
+}
+
 const char *model_name(const struct model *model, enum record_name_kind kind, uint32_t value)
 {
 	for (uint32_t i = 0; i < model->n_names; i++)
@@ -433,6 +456,26 @@ void model_totals(const struct model *model, struct model_totals *ret)
 	}
 }
 
+bool model_hook(const struct model *model, uint32_t i, const char **ret_name, bool *ret_attached,
+		bool *ret_needed)
+{
+	if (i >= model->n_hooks)
+		return false;
+	*ret_name = model->hooks[i].name;
+	*ret_attached = model->hooks[i].attached;
+	*ret_needed = model->hooks[i].needed;
+	return true;
+}
+
+bool model_lost(const struct model *model, uint32_t i, const char **ret_reason, uint64_t *ret_count)
+{
+	if (i >= model->n_lost)
+		return false;
+	*ret_reason = model->lost[i].reason;
+	*ret_count = model->lost[i].count;
+	return true;
+}
+
 const char *correction_name(enum correction correction)
 {
 	static const char *const names[] = {
@@ -455,9 +498,19 @@ const struct record_base *model_base(const struct model *model)
 	return model->has_base ? &model->base : NULL;
 }
 
+bool model_is_walking(const struct model *model)
+{
+	return model->walking;
+}
+
 bool model_has_snapshot(const struct model *model)
 {
 	return model->populated;
+}
+
+int64_t model_counted_us(const struct model *model)
+{
+	return model->counted_ns ? model_time_us(model, model->counted_ns) : -1;
 }
 
 int64_t model_time_us(const struct model *model, uint64_t time_ns)

@@ -80,6 +80,17 @@ struct model *model_free(struct model *model);
  */
 void model_apply(struct model *model, const struct event *event);
 
+typedef void (*model_emit_fn)(const struct record_header *record, void *userdata);
+/*
+ * Tells all that the model knows from records of the kernel's and of sysfs', and all that it
+ * remembers: applied to a new model with the same names and base, these records make one like it.
+ * Left out is what is read anew at each start: base, names, hooks, counters, vector space. Not to
+ * be called between the begin and the end of a walk. Returns -ENOMEM with some of it told.
+ */
+int model_save(const struct model *model, uint64_t now_ns, model_emit_fn emit, void *userdata);
+/* A walk has begun and not ended; model_save() has to wait. */
+bool model_is_walking(const struct model *model);
+
 /* Borrowed, NULL = not there. */
 const struct vector *model_vector(const struct model *model, uint32_t irq);
 const struct domain *model_domain(const struct model *model, uint64_t key);
@@ -105,6 +116,9 @@ const struct pmu *model_pmu_named(const struct model *model, const char *name);
 const struct vector *model_vectors(const struct model *model);
 const struct domain *model_domains(const struct model *model);
 const struct device *model_devices(const struct model *model);
+/* The same as they stand in the table: for sums, where sorting would cost more than the rest. */
+const struct vector *model_vectors_unordered(const struct model *model);
+const struct domain *model_domains_unordered(const struct model *model);
 
 const struct pmu *model_pmus(const struct model *model);
 /* In the order in which they were told first */
@@ -141,12 +155,20 @@ void model_totals(const struct model *model, struct model_totals *ret);
 
 const char *correction_name(enum correction correction);
 
+/* From 0 on, until false. Strings are borrowed. */
+bool model_hook(const struct model *model, uint32_t i, const char **ret_name, bool *ret_attached,
+		bool *ret_needed);
+bool model_lost(const struct model *model, uint32_t i, const char **ret_reason,
+		uint64_t *ret_count);
+
 /* From the trace's own description; NULL before it came. */
 const struct record_base *model_base(const struct model *model);
 bool model_has_snapshot(const struct model *model);
 
 /* Microseconds since the epoch */
 int64_t model_time_us(const struct model *model, uint64_t time_ns);
+/* When interrupts were last counted, -1: never. Runs as evenly as the clock of records. */
+int64_t model_counted_us(const struct model *model);
 
 /* JSON, new references, NULL without memory. Arrays are in the order of id, irq, name. */
 json_t *model_domains_to_json(const struct model *model);

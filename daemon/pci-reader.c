@@ -2,6 +2,9 @@
 /*
  * One request is one packet with a name, one answer is one packet with a list. The caller waits for
  * it, as it would for the read itself.
+ *
+ * Config space is what a device says, so whatever parses it with CAP_SYS_ADMIN in hand is kept from
+ * doing anything but reading files.
  */
 #include "pci-reader.h"
 
@@ -15,6 +18,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "confine.h"
+#include "privilege.h"
 
 #define TIMEOUT_S 2
 #define NAME_SIZE 64
@@ -43,19 +49,6 @@ static bool is_permitted(void)
 	return now && !cap_get_flag(now, CAP_SYS_ADMIN, CAP_PERMITTED, &set) && set == CAP_SET;
 }
 
-static int keep_only_one_privilege(void)
-{
-	const cap_value_t value = CAP_SYS_ADMIN;
-	_cleanup_(cap_freep) cap_t only = cap_init();
-
-	if (!only || cap_set_flag(only, CAP_PERMITTED, 1, &value, CAP_SET) < 0 ||
-	    cap_set_flag(only, CAP_EFFECTIVE, 1, &value, CAP_SET) < 0)
-		return -ENOMEM;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || cap_set_proc(only) < 0)
-		return -errno;
-	return 0;
-}
-
 static void serve(int fd, struct pci_capability *capability)
 {
 	char name[NAME_SIZE];
@@ -77,20 +70,26 @@ static void serve(int fd, struct pci_capability *capability)
 
 static _Noreturn void run(int fd, const char *root, pid_t parent)
 {
+	static const cap_value_t kept[] = { CAP_SYS_ADMIN };
 	struct pci_capability *capability = NULL;
 	sigset_t none;
+	int r;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_IGN); /* a terminal's, to all that came from it: the daemon reloads */
 	prctl(PR_SET_NAME, "cxlirqd-config");
 	/* the end of the socket says the same, if nobody else has a copy of it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent || dup2(fd, STDERR_FILENO + 1) < 0 ||
 	    close_range(STDERR_FILENO + 2, ~0U, 0) < 0)
 		_exit(EXIT_FAILURE);
-	if (pci_capability_new(root, &capability) < 0 || keep_only_one_privilege() < 0)
+	if (pci_capability_new(root, &capability) < 0 || privilege_keep(kept, 1) < 0)
+		_exit(EXIT_FAILURE);
+	r = confine_to_reading();
+	if (r < 0 && r != -EOPNOTSUPP)
 		_exit(EXIT_FAILURE);
 	serve(STDERR_FILENO + 1, capability);
 	_exit(EXIT_SUCCESS);

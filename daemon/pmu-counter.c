@@ -7,7 +7,7 @@
  * Groups are opened as a whole: the first member that can be opened leads, and is started when the
  * last one is there, so that all of them count the same time.
  */
-#include "pmu-counter.h"
+#include "pmu-counter-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,30 +23,6 @@
 #include "sysfs.h"
 
 #define GONE "the PMU is gone"
-
-struct counter {
-	struct record_counter record;
-	size_t item;
-	struct pmu_event event;
-	struct counter *leader; /* itself, if it leads or is alone; NULL: not open */
-	size_t n_members; /* that it leads, itself included */
-	int fd;
-	bool wanted; /* by the items and the PMUs that there are */
-	bool empty; /* no PMU has such an event: there is nothing to open */
-	bool resolved; /* a PMU had it, now or before */
-	bool told; /* what is in the record has been told */
-	char told_as[PMU_LABEL_MAX]; /* the event's name then, "" = it has not been */
-};
-
-struct pmu_set {
-	struct pmu_table *pmus;
-	struct pmu_items items;
-	char only[64];
-	struct counter **counters;
-	size_t n;
-	pmu_counter_fn tell; /* during pmu_set_follow() */
-	void *userdata;
-};
 
 /* ---- The kernel ------------------------------------------------------------------------------ */
 
@@ -114,7 +90,7 @@ static void say_error(const struct pmu_table *pmus, struct counter *c, int error
 	say(c, error, strerror(-error));
 }
 
-static void counter_close(struct pmu_table *pmus, struct counter *c)
+void pmu_counter_close(struct pmu_table *pmus, struct counter *c)
 {
 	if (c->fd < 0)
 		return;
@@ -188,7 +164,7 @@ struct pmu_set *pmu_set_free(struct pmu_set *set)
 	if (!set)
 		return NULL;
 	for (size_t i = 0; i < set->n; i++) {
-		counter_close(set->pmus, set->counters[i]);
+		pmu_counter_close(set->pmus, set->counters[i]);
 		free(set->counters[i]);
 	}
 	free(set->counters);
@@ -229,8 +205,7 @@ static size_t set_place(const struct pmu_set *set, size_t item, const char *pmu,
 	return i;
 }
 
-/* For whoever is told, a counter with an error, but without a reason, is no more. */
-static void counter_untell(const struct pmu_set *set, const struct counter *c)
+void pmu_counter_untell(const struct pmu_set *set, const struct counter *c)
 {
 	struct record_counter gone = c->record;
 
@@ -247,7 +222,7 @@ static void set_remove(struct pmu_set *set, size_t i)
 {
 	struct counter *c = set->counters[i];
 
-	counter_untell(set, c);
+	pmu_counter_untell(set, c);
 	set->n--;
 	memmove(&set->counters[i], &set->counters[i + 1], (set->n - i) * sizeof(*set->counters));
 	free(c);
@@ -312,7 +287,7 @@ static void unit_end(struct pmu_set *set, struct counter *leader, int error)
 
 		if (c->leader != leader)
 			continue;
-		counter_close(set->pmus, c);
+		pmu_counter_close(set->pmus, c);
 		say_error(set->pmus, c, error);
 	}
 }
@@ -469,7 +444,7 @@ static void unit_open(struct pmu_set *set, size_t first)
 /* What it was on is no more. */
 static void counter_end(struct pmu_table *pmus, struct counter *c)
 {
-	counter_close(pmus, c);
+	pmu_counter_close(pmus, c);
 	say(c, -ENODEV, GONE);
 }
 
@@ -496,7 +471,7 @@ static void set_tell(struct pmu_set *set)
 		if (c->told && !strcmp(c->told_as, c->record.event))
 			continue;
 		if (strcmp(c->told_as, c->record.event))
-			counter_untell(set, c);
+			pmu_counter_untell(set, c);
 		if (set->tell)
 			set->tell(&c->record, set->userdata);
 		memcpy(c->told_as, c->record.event, sizeof(c->told_as));

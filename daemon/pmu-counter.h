@@ -22,6 +22,9 @@
 
 struct pmu_set;
 
+/* The header is empty: whoever passes the record on knows the time. */
+typedef void (*pmu_counter_fn)(const struct record_counter *counter, void *userdata);
+
 /*
  * @items is taken over, and left empty. @only: events that name no PMU are counted on the PMUs of
  * this name or pattern; NULL: on all. @pmus is borrowed. Nothing is open yet. -ENOMEM.
@@ -29,12 +32,17 @@ struct pmu_set;
 int pmu_set_new(struct pmu_table *pmus, struct pmu_items *items, const char *only,
 		struct pmu_set **ret);
 
+/*
+ * The set is for @items now, which are taken over, and left empty. What was asked for before in the
+ * same words, and in the same group, goes on counting; @tell, as below, hears of the rest that it is
+ * no more. pmu_set_follow() opens what is new, and is to be called next.
+ */
+void pmu_set_change(struct pmu_set *set, struct pmu_items *items, pmu_counter_fn tell,
+		    void *userdata);
+
 /* Closes its counters. */
 struct pmu_set *pmu_set_free(struct pmu_set *set);
 DEFINE_CLEANUP(struct pmu_set *, pmu_set_free);
-
-/* The header is empty: whoever passes the record on knows the time. */
-typedef void (*pmu_counter_fn)(const struct record_counter *counter, void *userdata);
 
 /*
  * Opens what can be opened on the PMUs that pmu_table_read() found last, and ends what was on one that

@@ -39,6 +39,10 @@ static const char *const steps[] = {
 	"CREATE UNIQUE INDEX violation_place ON violation (rule, device, ifnull(msi_index, -1),"
 	" CASE WHEN msi_index IS NULL THEN ifnull(irq, -1) ELSE -1 END);"
 	"PRAGMA user_version = 1;",
+	/* how far the history goes, for a daemon that goes on where another one ended */
+	"ALTER TABLE run ADD COLUMN lineage INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE run ADD COLUMN position INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 2;",
 };
 #define N_STEPS ((int)(sizeof(steps) / sizeof(*steps)))
 
@@ -55,6 +59,8 @@ static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL;"
 
 /* So much may be in the write-ahead log before it goes into the file; less where space is short. */
 #define LOG_BYTES (4U << 20)
+/* So many times that, while a thread folds it in; retention leaves room for it */
+#define LOG_PATIENCE 2
 #define PAGE_BYTES 4096 /* SQLite's default, which new files have */
 
 int store_schema_newest(void)
@@ -119,10 +125,14 @@ static int log_bytes(const struct sink_store *store)
 static int on_wal(void *userdata, sqlite3 *db, const char *name, int frames)
 {
 	struct sink_store *store = userdata;
+	int limit = log_bytes(store) / PAGE_BYTES;
 
 	store->wal_frames = frames;
-	if (frames >= log_bytes(store) / PAGE_BYTES)
-		sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (frames < limit)
+		return SQLITE_OK;
+	if (store->apart && frames < limit * LOG_PATIENCE && store_checkpoint_start(store) >= 0)
+		return SQLITE_OK;
+	sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return SQLITE_OK;
 }
 
@@ -238,6 +248,7 @@ void store_file_open_read_only(struct sink_store *store)
 
 void store_file_close(struct sink_store *store, bool keep)
 {
+	store_checkpoint_wait(store);
 	for (int i = 0; i < STATEMENT_MAX; i++)
 		sqlite3_finalize(TAKE_PTR(store->statements[i]));
 	if (keep && store->db)

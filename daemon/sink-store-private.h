@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the store's files share. sink-store.c decides when, and what a fault means;
- * sink-store-file.c knows the database file, its lock and its schema; sink-store-row.c the
- * statements; sink-store-retention.c what may go.
+ * sink-store-file.c knows the database file, its lock and its schema; sink-store-checkpoint.c the
+ * thread that folds the log in; sink-store-row.c the statements; sink-store-retention.c what may go.
  *
  * store_*() that return "int rc" return a result code of SQLite, SQLITE_OK or the extended one.
  */
@@ -41,6 +41,8 @@ enum statement {
 	STATEMENT_VIOLATION,
 	STATEMENT_RUN_GET,
 	STATEMENT_RUN_SET,
+	STATEMENT_PLACE_GET,
+	STATEMENT_PLACE_SET,
 	STATEMENT_REMOVE_OLD,
 	STATEMENT_REMOVE_OLDEST,
 	STATEMENT_REMOVE_VIOLATIONS,
@@ -50,6 +52,9 @@ enum statement {
 	STATEMENT_VACUUM,
 	STATEMENT_MAX
 };
+
+/* Whether the time before this run has to have its gap */
+enum store_absence { ABSENCE_UNKNOWN, ABSENCE_DUE, ABSENCE_TOLD };
 
 struct sink_store {
 	char *directory, *path;
@@ -63,6 +68,8 @@ struct sink_store {
 	bool writing; /* inside a transaction */
 	uint32_t batch_rows; /* events in it */
 	int wal_frames;
+	bool apart; /* a thread may fold the log in */
+	struct store_checkpoint *checkpoint; /* the one that does, NULL: none */
 
 	enum store_fault fault;
 	int system_error; /* errno behind it, or 0 */
@@ -76,7 +83,14 @@ struct sink_store {
 	int64_t aside_us; /* monotonic; 0: never */
 
 	int64_t started_us; /* time of day */
-	bool attended; /* the time before this run has its gap, if it needs one */
+	bool attended; /* the run before this one has been looked at, and is over */
+	enum store_absence absence;
+	struct {
+		bool known, clean;
+		int64_t last_us;
+	} before; /* the run before this one */
+	uint64_t lineage, position; /* of the last event that was put in */
+	bool moved; /* since the last commit */
 	int64_t beat_us; /* monotonic, of the last sign of life */
 
 	int64_t tended_us; /* monotonic, of the last step of retention */
@@ -106,6 +120,14 @@ int store_file_set_aside(struct sink_store *store);
 void store_file_salvage(struct sink_store *store);
 int store_schema_newest(void);
 
+/* ---- sink-store-checkpoint.c ---- */
+
+/* Has the log folded in by a thread, unless one is at it. Negative errno: there is no thread. */
+int store_checkpoint_start(struct sink_store *store);
+bool store_checkpoint_runs(struct sink_store *store);
+/* Until then the file is in use. */
+void store_checkpoint_wait(struct sink_store *store);
+
 /* ---- sink-store-row.c ---- */
 
 /* Prepared when first needed; NULL: sqlite3_errcode() tells. */
@@ -121,6 +143,9 @@ int store_each_violation(sqlite3 *db, void (*each)(const struct violation *v, vo
 			 void *userdata);
 int store_run_get(struct sink_store *store, bool *ret_known, int64_t *ret_last_us, bool *ret_clean);
 int store_run_set(struct sink_store *store, bool clean);
+/* The position that was stored last, 0 = none in this lineage */
+int store_place_get(struct sink_store *store, uint64_t lineage, uint64_t *ret);
+int store_place_set(struct sink_store *store, uint64_t lineage, uint64_t position);
 /* As sink_store_history(), but for *@ret_rc, an error of SQLite. */
 int store_ask(struct sink_store *store, const struct history_filter *filter, history_row_fn row,
 	      void *userdata, bool *ret_cut, int *ret_rc);
@@ -130,7 +155,19 @@ int store_ask(struct sink_store *store, const struct history_filter *filter, his
 /* One step, inside a transaction. */
 int store_retain(struct sink_store *store, bool *ret_more);
 
+/* ---- sink-store-run.c ---- */
+
+/* The time in which nobody watched, inside a transaction */
+int store_put_absence(struct sink_store *store);
+
 /* ---- sink-store.c ---- */
+
+int store_begin(struct sink_store *store);
+int store_commit(struct sink_store *store);
+/* An error of SQLite: what was not committed is lost. */
+void store_fail(struct sink_store *store, int rc);
+/* Whether it can be written to; opens the file, and ends a fault, if that is possible. */
+bool store_ready(struct sink_store *store);
 
 /* Keeps it until it can be stored. @newer: it replaces one that waits already. */
 void store_wait(struct sink_store *store, const struct violation *violation, bool newer);

@@ -30,7 +30,11 @@ static const char *const texts[] = {
 				"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[STATEMENT_RUN_GET] = "SELECT max(last_us, ifnull((SELECT max(time_us) FROM history), 0)),"
 			      " clean FROM run",
-	[STATEMENT_RUN_SET] = "INSERT OR REPLACE INTO run (id, last_us, clean) VALUES (1, ?, ?)",
+	[STATEMENT_RUN_SET] = "INSERT INTO run (id, last_us, clean) VALUES (1, ?, ?)"
+			      " ON CONFLICT (id) DO UPDATE SET last_us = excluded.last_us,"
+			      " clean = excluded.clean",
+	[STATEMENT_PLACE_GET] = "SELECT position FROM run WHERE lineage = ?",
+	[STATEMENT_PLACE_SET] = "UPDATE run SET lineage = ?, position = ?",
 	[STATEMENT_REMOVE_OLD] =
 		"DELETE FROM history WHERE id IN (SELECT id FROM history WHERE time_us < ?"
 		" ORDER BY time_us LIMIT " QUOTE(STORE_REMOVE_ROWS) ")",
@@ -285,6 +289,31 @@ int store_run_set(struct sink_store *store, bool clean)
 	sqlite3_bind_int64(s, 1, store_time_us());
 	sqlite3_bind_int(s, 2, clean);
 	return store_run(store, STATEMENT_RUN_SET, NULL);
+}
+
+int store_place_get(struct sink_store *store, uint64_t lineage, uint64_t *ret)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_PLACE_GET);
+	int64_t position = 0;
+	int rc;
+
+	if (!s)
+		return sqlite3_extended_errcode(store->db);
+	sqlite3_bind_int64(s, 1, (int64_t)lineage);
+	rc = store_run(store, STATEMENT_PLACE_GET, &position);
+	*ret = (uint64_t)position;
+	return rc;
+}
+
+int store_place_set(struct sink_store *store, uint64_t lineage, uint64_t position)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_PLACE_SET);
+
+	if (!s)
+		return sqlite3_extended_errcode(store->db);
+	sqlite3_bind_int64(s, 1, (int64_t)lineage);
+	sqlite3_bind_int64(s, 2, (int64_t)position);
+	return store_run(store, STATEMENT_PLACE_SET, NULL);
 }
 
 /* ---- questions ----------------------------------------------------------------------------- */

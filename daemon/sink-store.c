@@ -150,7 +150,7 @@ static void set_aside(struct sink_store *store)
 }
 
 /* What was not committed is lost. */
-static void store_fail(struct sink_store *store, int rc)
+void store_fail(struct sink_store *store, int rc)
 {
 	bool system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
 	int error = !store->db || !system ? 0 :
@@ -215,7 +215,7 @@ static int log_check(struct sink_store *store)
 	return (uint64_t)frames * 4096 < store->max_size ? SQLITE_OK : SQLITE_BUSY;
 }
 
-static int begin(struct sink_store *store)
+int store_begin(struct sink_store *store)
 {
 	int rc;
 
@@ -228,16 +228,20 @@ static int begin(struct sink_store *store)
 	return rc;
 }
 
-static int commit(struct sink_store *store)
+int store_commit(struct sink_store *store)
 {
 	int rc;
 
 	if (!store->writing)
 		return SQLITE_OK;
-	rc = store_run(store, STATEMENT_COMMIT, NULL);
+	/* with the events or not at all: who comes next tells those again that are not here */
+	rc = store->moved ? store_place_set(store, store->lineage, store->position) : SQLITE_OK;
+	if (rc == SQLITE_OK)
+		rc = store_run(store, STATEMENT_COMMIT, NULL);
 	if (rc != SQLITE_OK)
 		return rc;
 	store->writing = false;
+	store->moved = false;
 	store->rows_since += store->batch_rows;
 	store->counters.written += TAKE(store->batch_rows, 0);
 	return rc;
@@ -277,22 +281,6 @@ static int open_file(struct sink_store *store)
 	return -EIO;
 }
 
-/* The time in which nobody watched, once a run, if somebody did before */
-static int put_absence(struct sink_store *store)
-{
-	bool known = false, clean = false;
-	int64_t last_us = 0;
-	int rc = store_run_get(store, &known, &last_us, &clean);
-
-	if (rc != SQLITE_OK || !known)
-		return rc;
-	/* the clock may have been set back since */
-	if (last_us > store->started_us)
-		last_us = store->started_us;
-	return store_put_gap(store, "daemon-not-running", 0, last_us, store->started_us, "clean",
-			     json_boolean(clean));
-}
-
 /* Events are missing, or the history before this. */
 static int put_fault(struct sink_store *store)
 {
@@ -308,17 +296,20 @@ static int put_fault(struct sink_store *store)
 
 static int come_back(struct sink_store *store)
 {
-	int rc = begin(store);
+	int rc = store_begin(store);
 
 	for (uint64_t i = 0; i < store->counters.waiting && rc == SQLITE_OK; i++)
 		rc = store_put_violation(store, &store->waiting[i]);
 	if (rc == SQLITE_OK && !store->attended)
-		rc = put_absence(store);
+		rc = store_run_get(store, &store->before.known, &store->before.last_us,
+				   &store->before.clean);
+	if (rc == SQLITE_OK && store->absence == ABSENCE_DUE)
+		rc = store_put_absence(store);
 	if (rc == SQLITE_OK)
 		rc = put_fault(store);
 	if (rc == SQLITE_OK)
 		rc = store_run_set(store, false);
-	return rc == SQLITE_OK ? commit(store) : rc;
+	return rc == SQLITE_OK ? store_commit(store) : rc;
 }
 
 static bool attempt(struct sink_store *store)
@@ -333,8 +324,7 @@ static bool attempt(struct sink_store *store)
 	return rc == SQLITE_OK;
 }
 
-/* Whether it can be written to; opens the file, and ends a fault, if that is possible. */
-static bool store_ready(struct sink_store *store)
+bool store_ready(struct sink_store *store)
 {
 	if (!store->enabled || store->fault == FAULT_NEWER)
 		return false;
@@ -350,6 +340,8 @@ static bool store_ready(struct sink_store *store)
 		log_notice("%s: history is stored again, %llu events were not", store->path,
 			   (unsigned long long)(store->counters.dropped - store->fault_dropped));
 	store->attended = true;
+	if (store->absence == ABSENCE_DUE)
+		store->absence = ABSENCE_TOLD;
 	store->fault = FAULT_NONE;
 	store->system_error = 0;
 	store->told = false;
@@ -373,21 +365,32 @@ static char *directory_of(const struct sink_store_settings *settings)
 	return strdup("/var/lib/cxlirqd");
 }
 
+void sink_store_work_apart(struct sink_store *store)
+{
+	store->apart = true;
+}
+
+void sink_store_set_bounds(struct sink_store *store, uint64_t retention_sec, uint64_t max_size)
+{
+	const uint64_t retention_max = INT64_MAX / 1000000;
+
+	store->max_size = max_size;
+	store->retention_us = retention_sec < retention_max ? retention_sec * 1000000 : 0;
+	store->tended_us = 0;
+}
+
 int sink_store_new(const struct sink_store_settings *settings, struct sink_store **ret,
 		   pid_t *ret_holder)
 {
 	_cleanup_(sink_store_freep) struct sink_store *store = calloc(1, sizeof(*store));
-	int64_t retention_max = INT64_MAX / 1000000;
 
 	if (!store)
 		return -ENOMEM;
 	store->lock_fd = -EBADF;
 	store->enabled = settings->enabled;
-	store->max_size = settings->max_size;
-	store->retention_us = settings->retention_sec < (uint64_t)retention_max ?
-				      settings->retention_sec * 1000000 :
-				      0;
+	sink_store_set_bounds(store, settings->retention_sec, settings->max_size);
 	store->started_us = store_time_us();
+	store->absence = settings->absence_unknown ? ABSENCE_UNKNOWN : ABSENCE_DUE;
 	store->directory = directory_of(settings);
 	if (!store->directory || asprintf(&store->path, "%s/history.db", store->directory) < 0)
 		return -ENOMEM;
@@ -407,11 +410,11 @@ struct sink_store *sink_store_free(struct sink_store *store)
 	/* the last chance is taken also when it is too early for the next try */
 	store->retry_us = 0;
 	if (store->path && store->attended && store_ready(store)) {
-		rc = begin(store);
+		rc = store_begin(store);
 		if (rc == SQLITE_OK)
 			rc = store_run_set(store, true);
 		if (rc == SQLITE_OK)
-			rc = commit(store);
+			rc = store_commit(store);
 		if (rc != SQLITE_OK)
 			store_fail(store, rc);
 	}
@@ -438,13 +441,13 @@ static void tend(struct sink_store *store)
 
 	if (!due && !beat)
 		return;
-	rc = begin(store);
+	rc = store_begin(store);
 	if (rc == SQLITE_OK && due)
 		rc = store_retain(store, &store->untidy);
 	if (rc == SQLITE_OK && beat)
 		rc = store_run_set(store, false);
 	if (rc == SQLITE_OK)
-		rc = commit(store);
+		rc = store_commit(store);
 	if (rc != SQLITE_OK) {
 		store_fail(store, rc);
 		return;
@@ -459,7 +462,7 @@ static void tend(struct sink_store *store)
 
 static int put(struct sink_store *store, const struct sink_event *event)
 {
-	int rc = begin(store);
+	int rc = store_begin(store);
 
 	/* counted first: what the transaction loses when this fails */
 	store->batch_rows++;
@@ -467,8 +470,12 @@ static int put(struct sink_store *store, const struct sink_event *event)
 		rc = store_put_event(store, event);
 	if (rc == SQLITE_OK && event->violation)
 		rc = store_put_violation(store, event->violation);
+	if (rc == SQLITE_OK && event->position) {
+		store->position = event->position;
+		store->moved = true;
+	}
 	if (rc == SQLITE_OK && (event->violation || store->batch_rows >= STORE_BATCH_ROWS))
-		rc = commit(store);
+		rc = store_commit(store);
 	return rc;
 }
 
@@ -503,7 +510,7 @@ void sink_store_batch_end(struct sink_store *store)
 
 	if (!store_ready(store))
 		return;
-	rc = commit(store);
+	rc = store_commit(store);
 	if (rc == SQLITE_OK)
 		tend(store);
 	else

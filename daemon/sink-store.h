@@ -23,6 +23,8 @@ struct sink_store_settings {
 	const char *directory; /* NULL or "": the first of $STATE_DIRECTORY, or /var/lib/cxlirqd */
 	uint64_t retention_sec; /* what is older goes, but for open violations; 0: nothing does */
 	uint64_t max_size; /* bytes of all its files together; 0: no bound */
+	/* whether anything was missed since the run before this one is told later, if so */
+	bool absence_unknown;
 };
 
 struct sink_store_counters {
@@ -48,6 +50,15 @@ int sink_store_new(const struct sink_store_settings *settings, struct sink_store
 struct sink_store *sink_store_free(struct sink_store *store);
 DEFINE_CLEANUP(struct sink_store *, sink_store_free);
 
+/*
+ * From now on a thread does what takes the disk long. It has the capabilities of whoever called what
+ * it was started by.
+ */
+void sink_store_work_apart(struct sink_store *store);
+
+/* From the next piece of work on. As in the settings. */
+void sink_store_set_bounds(struct sink_store *store, uint64_t retention_sec, uint64_t max_size);
+
 /* A violation is on disk when this returns; other events are at the end of the batch. */
 void sink_store_publish(struct sink_store *store, const struct sink_event *event);
 /*
@@ -57,6 +68,14 @@ void sink_store_publish(struct sink_store *store, const struct sink_event *event
 void sink_store_batch_end(struct sink_store *store);
 /* The table's entry changed without an event: it was acknowledged. On disk when this returns. */
 void sink_store_violation(struct sink_store *store, const struct violation *violation);
+
+/* With absence_unknown: something was missed, the history gets a gap. Once. */
+void sink_store_tell_absence(struct sink_store *store);
+/*
+ * Events are counted in this lineage from now on. The position of the last one that is on disk;
+ * 0: none of this lineage is. UINT64_MAX: there is no store to ask.
+ */
+uint64_t sink_store_begin_lineage(struct sink_store *store, uint64_t lineage);
 
 /* Puts the violations back that were kept; how many. */
 unsigned int sink_store_restore(struct sink_store *store, struct violations *violations);

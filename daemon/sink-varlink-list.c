@@ -9,9 +9,9 @@
 #include "ledger.h"
 #include "sink-varlink-private.h"
 
-/* Answers with @rows, which it takes over, and why there may be none. */
-static int reply_list(const struct sink_varlink *sink, struct varlink_call *call, const char *key,
-		      json_t *rows, const char *if_empty)
+/* An answer with @rows, which it takes over, and why there may be none. */
+static json_t *make_list(const struct sink_varlink *sink, const char *key, json_t *rows,
+			 const char *if_empty)
 {
 	const struct record_base *base = model_base(sink->source.model);
 	json_t *reason = NULL;
@@ -22,7 +22,20 @@ static int reply_list(const struct sink_varlink *sink, struct varlink_call *call
 		reason = json_sprintf("BPF tracing is off: %s", base->reason);
 	else
 		reason = json_string(if_empty);
-	return sink_varlink_reply(call, json_pack("{s:o, s:o}", key, rows, "reason", reason));
+	return json_pack("{s:o, s:o}", key, rows, "reason", reason);
+}
+
+static int reply_list(const struct sink_varlink *sink, struct varlink_call *call, const char *key,
+		      json_t *rows, const char *if_empty)
+{
+	return sink_varlink_reply(call, make_list(sink, key, rows, if_empty));
+}
+
+static json_t *counted_us(const struct sink_varlink *sink)
+{
+	int64_t us = model_counted_us(sink->source.model);
+
+	return us < 0 ? json_null() : json_integer(us);
 }
 
 int sink_varlink_list_domains(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -59,6 +72,7 @@ int sink_varlink_list_vectors(struct varlink_call *call, json_t *parameters, voi
 	json_t *irq_json = json_object_get(parameters, "irq");
 	json_int_t number = json_integer_value(irq_json);
 	bool has_irq = json_is_integer(irq_json);
+	json_t *reply;
 	uint32_t irq;
 
 	sink->source.refresh(sink->source.userdata);
@@ -72,10 +86,12 @@ int sink_varlink_list_vectors(struct varlink_call *call, json_t *parameters, voi
 	if (device && (!*device || !model_knows_device(sink->source.model, device)))
 		return sink_varlink_fail(call, "io.cxlirqd.NoSuchDevice",
 					 json_pack("{s:s}", "device", device));
-	return reply_list(sink, call, "vectors",
+	reply = make_list(sink, "vectors",
 			  model_vectors_to_json(sink->source.model, device, has_irq ? &irq : NULL),
 			  device ? "this device has no vector and no handler (no driver bound?)" :
 				   "no interrupt was found");
+	json_object_set_new(reply, "counted_us", counted_us(sink));
+	return sink_varlink_reply(call, reply);
 }
 
 int sink_varlink_list_doorbells(struct varlink_call *call, json_t *parameters, void *userdata)

@@ -51,6 +51,12 @@ int sink_varlink_list_counters(struct varlink_call *call, json_t *parameters, vo
 int sink_varlink_count_events(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_end_count(struct varlink_call *call, json_t *parameters, void *userdata);
 
+int sink_varlink_get_metrics(struct varlink_call *call, json_t *parameters, void *userdata);
+
+int sink_varlink_reload(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_get_log_level(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_set_log_level(struct varlink_call *call, json_t *parameters, void *userdata);
+
 int sink_varlink_record_raw(struct varlink_call *call, json_t *parameters, void *userdata);
 
 #endif

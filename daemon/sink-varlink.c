@@ -55,10 +55,13 @@ static int get_status(struct varlink_call *call, json_t *parameters, void *userd
 static int get_support(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	struct sink_varlink *sink = userdata;
+	json_t *support = model_support_to_json(sink->source.model);
+	json_auto_t *restart =
+		sink->source.restart ? sink->source.restart(sink->source.userdata) : NULL;
 
 	(void)parameters;
-	return sink_varlink_reply(call, json_pack("{s:o}", "support",
-						  model_support_to_json(sink->source.model)));
+	json_object_update(support, restart);
+	return sink_varlink_reply(call, json_pack("{s:o}", "support", support));
 }
 
 static int snapshot(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -220,6 +223,16 @@ static const struct varlink_parameter end_count_parameters[] = {
 	{},
 };
 
+static const struct varlink_parameter log_level_parameters[] = {
+	{ "level", VARLINK_STRING, false },
+	{},
+};
+
+static const struct varlink_parameter metrics_parameters[] = {
+	{ "format", VARLINK_STRING, true },
+	{},
+};
+
 static const struct varlink_parameter history_parameters[] = {
 	{ "device", VARLINK_STRING, true },
 	{ "irq", VARLINK_INT, true },
@@ -250,9 +263,13 @@ static const struct varlink_method methods[] = {
 	{ "ListCounters", sink_varlink_list_counters, counters_parameters, false },
 	{ "CountEvents", sink_varlink_count_events, count_parameters, true },
 	{ "EndCount", sink_varlink_end_count, end_count_parameters, false },
+	{ "GetMetrics", sink_varlink_get_metrics, metrics_parameters, false },
 	{ "GetSupport", get_support, NULL, false },
 	{ "Snapshot", snapshot, NULL, false },
 	{ "Record", sink_varlink_record_raw, NULL, true },
+	{ "Reload", sink_varlink_reload, NULL, false },
+	{ "GetLogLevel", sink_varlink_get_log_level, NULL, false },
+	{ "SetLogLevel", sink_varlink_set_log_level, log_level_parameters, false },
 	{},
 };
 
@@ -301,6 +318,8 @@ int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, 
 	r = backlog_new(backlog, &sink->backlog);
 	if (r >= 0)
 		r = varlink_server_new(event, &sink->service, sink, &sink->server);
+	if (r >= 0 && sink->has_group)
+		varlink_server_trust_group(sink->server, sink->group);
 	if (r < 0) {
 		sink_varlink_free(sink);
 		return r;
@@ -323,6 +342,21 @@ struct sink_varlink *sink_varlink_free(struct sink_varlink *sink)
 int sink_varlink_listen(struct sink_varlink *sink, const char *path)
 {
 	return varlink_server_listen(sink->server, path);
+}
+
+int sink_varlink_listen_fd(struct sink_varlink *sink, int fd)
+{
+	return varlink_server_listen_fd(sink->server, fd);
+}
+
+json_t *sink_varlink_clients_to_json(const struct sink_varlink *sink)
+{
+	const struct varlink_counters *c = varlink_server_counters(sink->server);
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "connected", (json_int_t)c->clients, "max",
+			 (json_int_t)VARLINK_CLIENTS_MAX, "refused",
+			 (json_int_t)(c->refused + c->refused_user), "dropped",
+			 (json_int_t)c->dropped_slow, "errors", (json_int_t)c->protocol_errors);
 }
 
 uint64_t sink_varlink_dropped(const struct sink_varlink *sink)

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "history.h"
+#include "metric.h"
 #include "model.h"
 #include "sink.h"
 #include "violation.h"
@@ -29,6 +30,8 @@ struct sink_varlink_source {
 	int (*retell)(void *userdata);
 	/* The object of GetStatus; new reference */
 	json_t *(*status)(void *userdata);
+	/* what GetSupport tells besides the model: a new object; NULL: nothing */
+	json_t *(*restart)(void *userdata);
 	const struct violations *violations; /* NULL: there are none */
 	/*
 	 * Closes one; whoever calls has been found to be allowed to. -ENOENT: no such id. 0: it was
@@ -54,6 +57,14 @@ struct sink_varlink_source {
 	void (*count_read)(struct counting *counting, bool again, counted_fn each,
 			   void *each_userdata, void *userdata);
 	void (*count_end)(struct counting *counting, void *userdata);
+	/*
+	 * Reads the settings again; *@ret_reason is what was not taken, in words, NULL: nothing, and
+	 * the caller's. Negative errno: nothing has changed. NULL: not to be had.
+	 */
+	int (*reload)(char **ret_reason, void *userdata);
+	/* What an exporter would answer; the caller frees *@ret_text. NULL: not to be had. */
+	int (*metrics)(enum metric_format format, char **ret_text, size_t *ret_size,
+		       void *userdata);
 	void *userdata;
 };
 
@@ -67,11 +78,16 @@ void sink_varlink_pmus_changed(struct sink_varlink *sink);
 
 /* -EADDRINUSE: another daemon answers there. */
 int sink_varlink_listen(struct sink_varlink *sink, const char *path);
+/* On a socket that systemd passed, and removes. Takes @fd over on success only. */
+int sink_varlink_listen_fd(struct sink_varlink *sink, int fd);
 
 void sink_varlink_publish(struct sink_varlink *sink, const struct sink_event *event);
 /* Raw records for those who trace; sent on when a batch ends. */
 void sink_varlink_record(struct sink_varlink *sink, const struct record_header *record);
 void sink_varlink_batch_end(struct sink_varlink *sink);
+
+/* How many there are, and what became of others: a new object */
+json_t *sink_varlink_clients_to_json(const struct sink_varlink *sink);
 
 /* Readers dropped because they were too slow */
 uint64_t sink_varlink_dropped(const struct sink_varlink *sink);

@@ -20,6 +20,8 @@ struct sink_event {
 	const char *device; /* NULL = none */
 	const json_t *json; /* all of it */
 	const char *text; /* the same, as one compact line */
+	/* in the order of all events of daemons that follow each other without a gap; 0 = none */
+	uint64_t position;
 	/* of a violation: the table's entry, and what the finding did to it; else NULL */
 	const struct violation *violation;
 	enum violation_outcome outcome;

@@ -63,3 +63,10 @@ int snapshot_run(int program_fd, void (*drain)(void *userdata), void *userdata, 
 	*ret_complete = complete;
 	return 0;
 }
+
+int snapshot_prime(int program_fd, void (*drain)(void *userdata), void *userdata)
+{
+	enum snapshot_result result;
+
+	return run_part(program_fd, SNAPSHOT_OWNERS, drain, userdata, &result);
+}

@@ -13,4 +13,10 @@
  */
 int snapshot_run(int program_fd, void (*drain)(void *userdata), void *userdata, bool *ret_complete);
 
+/*
+ * Only the part that shows the programs the doorbells that there are already, which they look up
+ * when a message is written. As above.
+ */
+int snapshot_prime(int program_fd, void (*drain)(void *userdata), void *userdata);
+
 #endif

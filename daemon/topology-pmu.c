@@ -95,6 +95,22 @@ static int pmu_update(struct topology *t, const struct record_pmu *pmu, uint64_t
 	return r < 0 ? r : topology_tell_pmu_events(t, pmu->name, now_ns);
 }
 
+int topology_expect_pmu(struct topology *t, const char *name)
+{
+	struct topology_pmu *grown;
+
+	if (pmu_known(t, name) || t->n_pmus == TOPOLOGY_PMUS_MAX)
+		return 0;
+	grown = reallocarray(t->pmus, t->n_pmus + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	t->pmus = grown;
+	grown[t->n_pmus] = (struct topology_pmu){};
+	snprintf(grown[t->n_pmus].record.name, sizeof(grown->record.name), "%s", name);
+	t->n_pmus++;
+	return 0;
+}
+
 static int pmus_forget(struct topology *t, uint64_t now_ns)
 {
 	size_t kept = 0;

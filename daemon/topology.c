@@ -351,6 +351,20 @@ int topology_read(struct topology *t, uint64_t now_ns)
 	return error ?: r;
 }
 
+int topology_expect_device(struct topology *t, const char *bus, const char *name)
+{
+	/* one that was cut is nobody's */
+	if (strlen(name) + 1 >= sizeof(((struct record_device *)NULL)->name))
+		return 0;
+	for (const struct topology_bus *b = topology_buses; b->name; b++)
+		if (!strcmp(b->name, bus) && !known_find(t, b, name)) {
+			int r = known_add(t, b, name);
+
+			return r < 0 ? r : 0;
+		}
+	return 0;
+}
+
 /* What is at @devpath may be there no more, so its bus is looked for by its name alone. */
 int topology_read_device(struct topology *t, const char *devpath, uint64_t now_ns)
 {

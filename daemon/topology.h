@@ -73,6 +73,13 @@ int topology_read(struct topology *t, uint64_t now_ns);
 /* The same for the one device at @devpath, "/devices/pci0000:00/0000:00:01.0". */
 int topology_read_device(struct topology *t, const char *devpath, uint64_t now_ns);
 
+/*
+ * Somebody else was told of these before: where the next topology_read() does not find them, it
+ * tells that they are gone.
+ */
+int topology_expect_device(struct topology *t, const char *bus, const char *name);
+int topology_expect_pmu(struct topology *t, const char *name);
+
 /* Tells each interrupt as RECORD_SYSFS_IRQ: for hosts that refuse tracing. */
 int topology_read_irqs(struct topology *t, uint64_t now_ns);
 

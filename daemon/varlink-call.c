@@ -261,31 +261,7 @@ int varlink_call_peer(const struct varlink_call *call, struct ucred *ret)
 
 int varlink_call_peer_in_group(const struct varlink_call *call, gid_t gid)
 {
-	_cleanup_free_ gid_t *groups = NULL;
-	struct ucred peer = {};
-	socklen_t size = 0;
-	size_t i;
-	int r;
-
-	r = varlink_call_peer(call, &peer);
-	if (r < 0)
-		return r;
-	if (peer.gid == gid)
-		return 1;
-	/* Without room for them the kernel tells how much they take; it may be none. */
-	if (getsockopt(call->peer->wire.fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0)
-		return 0;
-	if (errno != ERANGE)
-		return -errno;
-	groups = malloc(size);
-	if (!groups)
-		return -ENOMEM;
-	if (getsockopt(call->peer->wire.fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-		return -errno;
-	for (i = 0; i < size / sizeof(*groups); i++)
-		if (groups[i] == gid)
-			return 1;
-	return 0;
+	return varlink_socket_in_group(call->peer->wire.fd, gid);
 }
 
 void varlink_call_on_gone(struct varlink_call *call,

@@ -10,6 +10,10 @@
  * turn, so that no peer keeps the loop for itself, and never from inside a varlink_call_*()
  * function, so that the daemon may notify its subscribers without one vanishing under its hands.
  *
+ * Nobody may keep others out: a user who is not trusted has a share of the places, and all of
+ * those users together leave some to the trusted. What waits for readers has a bound of its own,
+ * for the sum of what each may leave unread is more than a daemon should take.
+ *
  * Handlers of event sources return 0 whatever happens: sd-event turns a source off that fails.
  */
 #include "varlink-server.h"
@@ -52,6 +56,38 @@ void varlink_peer_close(struct varlink_peer *peer)
 	varlink_peer_update(peer);
 }
 
+/* The untrusted before the trusted, then who has the most. */
+static bool is_worse(const struct varlink_peer *peer, const struct varlink_peer *other)
+{
+	if (!other || peer->trusted != other->trusted)
+		return !other || !peer->trusted;
+	return varlink_wire_queued(&peer->wire) > varlink_wire_queued(&other->wire);
+}
+
+/* What is closed already will be given back: it does not count. */
+static void server_shed(struct varlink_server *server)
+{
+	for (;;) {
+		struct varlink_peer *worst = NULL;
+		size_t sum = 0;
+
+		for (unsigned int slot = 0; slot < VARLINK_CLIENTS_MAX; slot++) {
+			struct varlink_peer *peer = server->peers[slot];
+			size_t queued = peer ? varlink_wire_queued(&peer->wire) : 0;
+
+			if (!queued || peer->closing)
+				continue;
+			sum += queued;
+			if (is_worse(peer, worst))
+				worst = peer;
+		}
+		if (sum <= VARLINK_QUEUES_MAX)
+			return;
+		server->counters.dropped_slow++;
+		varlink_peer_close(worst);
+	}
+}
+
 int varlink_peer_send(struct varlink_peer *peer, const json_t *message)
 {
 	int r;
@@ -66,6 +102,9 @@ int varlink_peer_send(struct varlink_peer *peer, const json_t *message)
 		return -EPIPE;
 	}
 	varlink_peer_update(peer);
+	/* below this all places together stay below the bound */
+	if (varlink_wire_queued(&peer->wire) > VARLINK_QUEUES_MAX / VARLINK_CLIENTS_MAX)
+		server_shed(peer->server);
 	return 0;
 }
 
@@ -127,8 +166,80 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	return 0;
 }
 
+int varlink_socket_in_group(int fd, gid_t gid)
+{
+	_cleanup_free_ gid_t *groups = NULL;
+	struct ucred peer = {};
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	if (peer.gid == gid)
+		return 1;
+	/* Without room for them the kernel tells how much they take; it may be none. */
+	size = 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0)
+		return 0;
+	if (errno != ERANGE)
+		return -errno;
+	groups = malloc(size);
+	if (!groups)
+		return -ENOMEM;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return -errno;
+	for (size_t i = 0; i < size / sizeof(*groups); i++)
+		if (groups[i] == gid)
+			return 1;
+	return 0;
+}
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+struct caller {
+	uid_t uid;
+	bool trusted;
+};
+
+static int identify(const struct varlink_server *server, int fd, struct caller *ret)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	ret->uid = peer.uid;
+	ret->trusted = peer.uid == 0 || peer.uid == geteuid() ||
+		       (server->has_group && varlink_socket_in_group(fd, server->group) > 0);
+	return 0;
+}
+
+static bool has_share(const struct varlink_server *server, const struct caller *caller)
+{
+	unsigned int n_untrusted = 0, n_user = 0;
+
+	if (caller->trusted)
+		return true;
+	for (unsigned int slot = 0; slot < VARLINK_CLIENTS_MAX; slot++) {
+		const struct varlink_peer *peer = server->peers[slot];
+
+		if (!peer || peer->trusted)
+			continue;
+		n_untrusted++;
+		n_user += peer->uid == caller->uid;
+	}
+	return n_user < VARLINK_CLIENTS_USER &&
+	       n_untrusted < VARLINK_CLIENTS_MAX - VARLINK_CLIENTS_RESERVED;
+}
+
+void varlink_server_trust_group(struct varlink_server *server, gid_t gid)
+{
+	server->has_group = true;
+	server->group = gid;
+}
+
 /* @fd is taken over, also on failure. */
-static int peer_new(struct varlink_server *server, unsigned int slot, int fd)
+static int peer_new(struct varlink_server *server, unsigned int slot, int fd,
+		    const struct caller *caller)
 {
 	_cleanup_(peer_freep) struct varlink_peer *peer = NULL;
 	_cleanup_close_ int owned = fd;
@@ -139,6 +250,8 @@ static int peer_new(struct varlink_server *server, unsigned int slot, int fd)
 		return -ENOMEM;
 	peer->server = server;
 	peer->slot = slot;
+	peer->uid = caller->uid;
+	peer->trusted = caller->trusted;
 	varlink_wire_init(&peer->wire, TAKE_FD(owned), VARLINK_CALL_MAX);
 
 	r = sd_event_add_io(server->event, &peer->io, fd, EPOLLIN, on_io, peer);
@@ -159,6 +272,7 @@ static int peer_new(struct varlink_server *server, unsigned int slot, int fd)
 static int on_connect(sd_event_source *source, int listener, uint32_t revents, void *userdata)
 {
 	struct varlink_server *server = userdata;
+	struct caller caller = {};
 	unsigned int slot = 0;
 	int fd;
 
@@ -169,10 +283,13 @@ static int on_connect(sd_event_source *source, int listener, uint32_t revents, v
 		return 0;
 	while (slot < VARLINK_CLIENTS_MAX && server->peers[slot])
 		slot++;
-	if (slot == VARLINK_CLIENTS_MAX) {
+	if (slot == VARLINK_CLIENTS_MAX || identify(server, fd, &caller) < 0) {
 		close(fd);
 		server->counters.refused++;
-	} else if (peer_new(server, slot, fd) < 0) {
+	} else if (!has_share(server, &caller)) {
+		close(fd);
+		server->counters.refused_user++;
+	} else if (peer_new(server, slot, fd, &caller) < 0) {
 		server->counters.refused++;
 	} else {
 		server->counters.accepted++;

@@ -14,6 +14,8 @@
 struct varlink_peer {
 	struct varlink_server *server;
 	unsigned int slot; /* in server->peers */
+	uid_t uid;
+	bool trusted;
 	struct varlink_wire wire;
 	sd_event_source *io;
 	sd_event_source *turn; /* see varlink-server.c */
@@ -29,8 +31,13 @@ struct varlink_server {
 	char *path; /* to remove; NULL: not ours */
 	sd_event_source *listener;
 	struct varlink_peer *peers[VARLINK_CLIENTS_MAX];
+	bool has_group;
+	gid_t group; /* of the trusted */
 	struct varlink_counters counters;
 };
+
+/* 1: the group of whoever is behind this socket, or one of its supplementary groups, is @gid. */
+int varlink_socket_in_group(int fd, gid_t gid);
 
 /* Queues a message and sends what goes out at once. -EPIPE: the peer is closed, or will be. */
 int varlink_peer_send(struct varlink_peer *peer, const json_t *message);

@@ -71,6 +71,7 @@ static void vector_remove(struct model *model, struct vector *vector,
 	struct change change = { .type = CHANGE_VECTOR_FREED, .vector = vector };
 	struct cause cause = cause_driver(header);
 
+	vector_tally_now(model, vector);
 	change.cause = &cause;
 	/* a record of another kind shows that it is gone, not who did it */
 	cause.valid = header->type == RECORD_FREE;
@@ -490,6 +491,8 @@ void vector_walk_end(struct model *model, const struct record_snapshot *r)
 
 	model_vectors(model); /* in order, whoever asked for what before */
 	HASH_ITER(hh, model->vectors, vector, next) {
+		if (r->complete || model->populated)
+			vector_tally(vector);
 		vector_walked(model, vector, &r->header);
 		if (!r->complete)
 			continue;

@@ -36,6 +36,7 @@ struct action {
 	uint64_t requested_ns; /* 0 = before anybody listened */
 	enum evidence evidence;
 	struct record_dev device; /* name "" = unknown */
+	uint64_t interrupts; /* that came while this device had a handler here */
 	uint64_t walk;
 };
 
@@ -59,6 +60,8 @@ struct vector {
 	uint32_t n_levels;
 	struct record_level levels[RECORD_LEVELS];
 	uint64_t interrupts;
+	uint64_t tallied; /* so many have been ascribed to those who had a handler */
+	uint64_t unowned; /* ... to nobody: there was none, or its device is not known */
 	uint32_t msi_type, msi_index, msi_irq, msi_count;
 	struct record_dev provider; /* name "" = none */
 	int32_t x86_vector, x86_cpu;
@@ -101,6 +104,9 @@ struct vector *vector_free(struct vector *vector);
 
 /* JSON object of the contract ("vector"); new reference, NULL without memory. */
 json_t *vector_to_json(const struct model *model, const struct vector *vector);
+
+/* "requested" or "allocated". Static string. */
+const char *vector_state_name(const struct vector *vector);
 
 /* The relation of @action's device to @vector's provider: "own", "borrowed", ... Static string. */
 const char *vector_relation(const struct model *model, const struct vector *vector,

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Installs what the build, the checks and the virtual machines need on a bare
-# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm, arm64, export, system).
+# Debian 12, and nothing else: packages.sh GROUP... (build, check, vm, arm64, export,
+# package, system).
 # packages.sh --list GROUP prints what the group is.
 #
 # A fresh machine has nothing installed by hand, so the lists below are the
@@ -10,8 +11,9 @@
 # there is left alone (dpkg-query answers without root), so that a complete
 # machine costs some milliseconds, prints nothing, and needs no root.
 #
-# QEMU alone does not come from bookworm itself: 7.2 has no volatile CXL memory
-# and no event injection, so 10.x (of both: the two share files) is taken from
+# Two things do not come from bookworm itself: QEMU, since 7.2 has no volatile CXL memory
+# and no event injection (10.x of both: the two share files), and the varlink client for
+# Python, which it does not have.  They are taken from
 # bookworm-backports, which is added as a source of its own.  Backports are
 # pinned low by Debian (ButAutomaticUpgrades), so that adding the source
 # changes no other package.
@@ -29,7 +31,8 @@ declare -A WHY=(
 	[vm]="to build the test kernels and boot the virtual machines"
 	[arm64]="to build for arm64 and boot its virtual machine"
 	[export]="to test the exporter, its page and the full-screen view"
-	[system]="to make the Debian package and whole Debian guests"
+	[package]="to make the Debian package"
+	[system]="to check the Debian package and to make whole Debian guests"
 )
 
 declare -A PACKAGES=(
@@ -51,8 +54,10 @@ declare -A PACKAGES=(
 	# Clients that were not written here.  Prometheus comes by itself
 	# (tests/prometheus.sh): its package would start a service.
 	[export]="chromium curl python3-prometheus-client python3-websocket
-		python3-yaml graphviz tmux bash-completion zsh fish groff-base"
-	[system]="debhelper dpkg-dev fakeroot lintian mmdebstrap e2fsprogs"
+		python3-varlink
+		python3-yaml graphviz tmux bash-completion zsh fish less groff-base"
+	[package]="build-essential debhelper dpkg-dev"
+	[system]="lintian mmdebstrap e2fsprogs fakeroot systemd"
 )
 
 die() {
@@ -71,6 +76,10 @@ is_qemu() {
 	qemu-system-*) return 0 ;;
 	esac
 	return 1
+}
+
+is_backport() {
+	is_qemu "$1" || [ "$1" = python3-varlink ]
 }
 
 missing_of() {
@@ -115,9 +124,9 @@ update_lists() {
 add_backports() {
 	[ -e "$BACKPORTS" ] && return
 	[ -r "$KEYRING" ] || die "$KEYRING is missing: cannot verify bookworm-backports"
-	echo "packages.sh: adding bookworm-backports as $BACKPORTS, for QEMU >= ${QEMU_MINIMUM#1:}"
+	echo "packages.sh: adding bookworm-backports as $BACKPORTS, for $*"
 	cat >"$BACKPORTS" <<-END
-		# Added by cxlirq's tests/packages.sh, for QEMU >= ${QEMU_MINIMUM#1:}.
+		# Added by cxlirq's tests/packages.sh, for $*.
 		Types: deb
 		URIs: http://deb.debian.org/debian
 		Suites: bookworm-backports
@@ -146,32 +155,33 @@ install_packages() {
 
 install_group() {
 	local group=$1 package
-	local -a missing plain qemu
+	local -a missing plain backports
 	mapfile -t missing < <(missing_of "$group")
 	[ "${#missing[@]}" -gt 0 ] || return 0
 
 	[ "$(id -u)" -eq 0 ] ||
 		die "not root, and these packages are missing ${WHY[$group]}: ${missing[*]}"
 
-	plain=() qemu=()
+	plain=() backports=()
 	for package in "${missing[@]}"; do
-		if is_qemu "$package"; then
-			qemu+=("$package")
+		if is_backport "$package"; then
+			backports+=("$package")
 		else
 			plain+=("$package")
 		fi
 	done
-	[ "${#qemu[@]}" -eq 0 ] || lists_suffice "${qemu[@]}" || add_backports
+	[ "${#backports[@]}" -eq 0 ] || lists_suffice "${backports[@]}" ||
+		add_backports "${backports[@]}"
 	lists_suffice "${missing[@]}" || update_lists
 	lists_suffice "${missing[@]}" ||
 		die "apt knows no source for some of: ${missing[*]}"
 
 	echo "packages.sh: installing ${WHY[$group]}: ${missing[*]}"
 	[ "${#plain[@]}" -eq 0 ] || install_packages "${plain[@]}"
-	if [ "${#qemu[@]}" -gt 0 ]; then
-		case $(available "${qemu[0]}") in
-		*~bpo*) install_packages -t bookworm-backports "${qemu[@]}" ;;
-		*) install_packages "${qemu[@]}" ;;
+	if [ "${#backports[@]}" -gt 0 ]; then
+		case $(available "${backports[0]}") in
+		*~bpo*) install_packages -t bookworm-backports "${backports[@]}" ;;
+		*) install_packages "${backports[@]}" ;;
 		esac
 	fi
 

@@ -10,9 +10,14 @@ Each says what it found in lines "ok NAME", "not ok NAME reason" and
 with an error without having said what failed, or that says nothing, is itself
 a failure.  A skip is a failure too when CI is set, unless tests/skips names it.
 
+What boots virtual machines runs in as many lanes as there are processors, at
+most two, for an emulated machine keeps one of them busy; all else one by one.
+The output of such a suite comes when it is over.
+
 The last line is always "N passed, N failed".
 """
 import argparse
+import concurrent.futures
 import fnmatch
 import os
 import re
@@ -25,6 +30,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULT = re.compile(r"^(ok|not ok|skip)\s+(?:\d+ - )?(.*)$")
 KERNELS = ["bench", "arm64", "debian-6.12", "debian-6.1"]
+# Whole Debian guests, with systemd: each release with the kernel that it has, and with the newest
+GUESTS = [("trixie", "bench"), ("bookworm", "debian-6.1"), ("trixie", "debian-6.12")]
 
 
 def suites(build, sanitized):
@@ -49,10 +56,15 @@ def suites(build, sanitized):
                           ("bench", 600)):
         for name, command in scripts(room):
             found.append((name, command, seconds))
+    for name, command in scripts("system"):
+        found.append((name, command, 900))
     for name, command in scripts("vm"):
         found.append((name, command, 900))
     for kernel in KERNELS:
         found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 2400))
+    for suite, kernel in GUESTS:
+        command = [os.path.join(HERE, "system", "run.sh"), suite, kernel]
+        found.append((f"system/{suite}-{kernel.removeprefix('debian-')}", command, 2400))
     return found
 
 
@@ -64,6 +76,12 @@ class Count:
     def fail(self, name, reason):
         self.failed += 1
         self.bad.append(f"{name}: {reason}")
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.bad += other.bad
 
 
 def allowed_skips():
@@ -95,10 +113,10 @@ def take_line(name, line, count, skips):
     return "skip"
 
 
-def run(name, command, seconds, count, skips, env):
-    """One suite; its output goes on as it comes."""
-    before = (count.passed, count.failed, count.skipped)
-    print(f"# {name}", flush=True)
+def run(name, command, seconds, skips, env, say):
+    """One suite; @say gets its output, line by line."""
+    count = Count()
+    say(f"# {name}")
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", env=env, start_new_session=True)
@@ -113,17 +131,42 @@ def run(name, command, seconds, count, skips, env):
     for line in process.stdout:
         line = line.rstrip("\n")
         take_line(name, line, count, skips)
-        print(line, flush=True)
+        say(line)
     status = process.wait()
     timer.cancel()
     if late.is_set():
         count.fail(name, f"still running after {seconds} s, ended")
-    elif status and count.failed == before[1]:
+    elif status and not count.failed:
         count.fail(name, f"exit status {status} without a failed test")
-    elif (count.passed, count.failed, count.skipped) == before:
+    elif not count.passed + count.failed + count.skipped:
         count.fail(name, "no test in it was executed")
-    print(f"# {name}: {count.passed - before[0]} passed, {count.failed - before[1]} failed, "
-          f"{count.skipped - before[2]} skipped, {time.monotonic() - start:.0f} s", flush=True)
+    say(f"# {name}: {count.passed} passed, {count.failed} failed, {count.skipped} skipped, "
+        f"{time.monotonic() - start:.0f} s")
+    return count
+
+
+def run_in_lanes(chosen, lanes, skips, env):
+    """All of them; a suite's output in one piece, for others run beside it."""
+    total, lock = Count(), threading.Lock()
+
+    def one(suite):
+        said = []
+        with lock:
+            print(f"# {suite[0]}: begun", flush=True)
+        count = run(*suite, skips, env, said.append)
+        with lock:
+            print("\n".join(said), flush=True)
+            total.add(count)
+
+    with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
+        for done in [pool.submit(one, suite) for suite in chosen]:
+            done.result()
+    return total
+
+
+def boots_machines(name):
+    room, _, rest = name.partition("/")
+    return room in ("vm", "system") and not rest.startswith("test-")
 
 
 def main():
@@ -142,8 +185,10 @@ def main():
         print("\n".join(s[0] for s in chosen))
         return 0
     count, skips = Count(), allowed_skips()
-    for name, command, seconds in chosen:
-        run(name, command, seconds, count, skips, env)
+    lanes = min(2, len(os.sched_getaffinity(0)))
+    for suite in [s for s in chosen if not boots_machines(s[0])]:
+        count.add(run(*suite, skips, env, lambda line: print(line, flush=True)))
+    count.add(run_in_lanes([s for s in chosen if boots_machines(s[0])], lanes, skips, env))
     for line in count.bad:
         print(f"failed: {line}")
     if count.skipped:

@@ -3,7 +3,7 @@
 
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test-*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
-UNIT_SHARED   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/records.c))
+UNIT_SHARED   := $(patsubst %.c,$(BUILD)/%.o,tests/unit/records.c tests/unit/world.c)
 FUZZ_SOURCES  := $(sort $(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
@@ -17,7 +17,7 @@ $(BUILD)/cli.a: $(filter-out $(BUILD)/cli/main.o,$(CLI_OBJECTS))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # libFuzzer comes with clang: all sources again, in one go
-$(BUILD)/tests/fuzz/fuzz-%: tests/fuzz/fuzz-%.c $(LIB_SOURCES) | $(BUILD)/cxlirqd.skel.h $(BUILD)/io.cxlirqd.varlink.h
+$(BUILD)/tests/fuzz/fuzz-%: tests/fuzz/fuzz-%.c $(LIB_SOURCES) | $(BUILD)/cxlirqd.skel.h $(BUILD)/io.cxlirqd.varlink.h $(BUILD)/page-files.h
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(LIB_SOURCES) $(DAEMON_LIBS)
@@ -26,7 +26,7 @@ unit-programs: $(UNIT_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 packages:
-	@tests/packages.sh build check vm arm64
+	@tests/packages.sh build check vm arm64 export package system
 
 # SUITES="unit/* vm/bench" runs some of them
 check: packages

@@ -54,6 +54,19 @@ enum record_type {
 	RECORD_DRIVER, /* struct record_driver: one whose absence explains something */
 	RECORD_PMU_EVENT, /* struct record_pmu_event: what a CXL PMU can count */
 	RECORD_COUNTER, /* struct record_counter: a standing counter as it was read */
+	/* what no walk tells, for the next daemon (cxlirqd/state.h) */
+	RECORD_RING, /* struct record_ring: where in the ring the records stood that follow */
+	RECORD_STATE_MODEL,
+	RECORD_STATE_LOST,
+	RECORD_STATE_DOMAIN,
+	RECORD_STATE_VECTOR,
+	RECORD_STATE_ACTION,
+	RECORD_STATE_DEVICE,
+	RECORD_STATE_DOORBELL,
+	RECORD_STATE_DEMANDS,
+	RECORD_STATE_DEMAND,
+	RECORD_STATE_ASK,
+	RECORD_STATE_LIFETIME,
 	RECORD_TYPE_MAX
 };
 
@@ -397,7 +410,11 @@ struct record_pmu {
 	char cpumask[64]; /* CPU list */
 };
 
-enum record_pattern_kind { RECORD_PATTERN_DOORBELL, RECORD_PATTERN_KIND_MAX };
+enum record_pattern_kind {
+	RECORD_PATTERN_DOORBELL,
+	RECORD_PATTERN_NONE, /* those before this one hold no more */
+	RECORD_PATTERN_KIND_MAX
+};
 
 /* A setting that changes what the model makes of records */
 struct record_pattern {

@@ -24,7 +24,13 @@
 #define VARLINK_REPLY_MAX (16U << 20)
 /* A stream's reader with more than this unread is too slow, and dropped. */
 #define VARLINK_QUEUE_MAX (16U << 20)
+/* All that waits for readers; beyond it the connection with the most of it is closed. */
+#define VARLINK_QUEUES_MAX (64U << 20)
 #define VARLINK_CLIENTS_MAX 64U
+/* Of those, only for the trusted: root, the server's own user, and a group (see below) */
+#define VARLINK_CLIENTS_RESERVED 8U
+/* Of the others, for each user */
+#define VARLINK_CLIENTS_USER 16U
 
 #define VARLINK_INVALID_PARAMETER "org.varlink.service.InvalidParameter"
 #define VARLINK_INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"
@@ -84,9 +90,10 @@ struct varlink_service {
 struct varlink_counters {
 	unsigned int clients; /* connected now */
 	uint64_t accepted;
-	uint64_t refused; /* closed at once: there were VARLINK_CLIENTS_MAX already */
+	uint64_t refused; /* closed at once: there were VARLINK_CLIENTS_MAX already, or ... */
+	uint64_t refused_user; /* ... no more for this one; not among @refused */
 	uint64_t calls;
-	uint64_t dropped_slow; /* a stream's queue passed VARLINK_QUEUE_MAX */
+	uint64_t dropped_slow; /* closed: VARLINK_QUEUE_MAX or VARLINK_QUEUES_MAX */
 	uint64_t protocol_errors; /* closed: what it sent was no varlink */
 };
 
@@ -95,6 +102,9 @@ struct varlink_counters {
 /* @event is referenced; @userdata is handed to each method. */
 int varlink_server_new(sd_event *event, const struct varlink_service *service, void *userdata,
 		       struct varlink_server **ret);
+
+/* Its members always find a place: see VARLINK_CLIENTS_RESERVED. */
+void varlink_server_trust_group(struct varlink_server *server, gid_t gid);
 
 /*
  * Listens on @path, mode 0666, and makes its directory (0755) if that is missing. A socket nobody

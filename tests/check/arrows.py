@@ -11,14 +11,14 @@ import re
 import sys
 
 STAGES = [
-    ("ground", "log json cpus pci-access pci-class activation"),
-    ("records", "event decode trace"),
-    ("sources", "kernel-names pci-capability pci-reader pmu pmu-* probe ring snapshot sysfs topology* uevent"),
-    ("state", "model* domain vector* affinity action device doorbell* bar counter demand* feature ledger* lifetime space change"),
+    ("ground", "log json cpus pci-access pci-class activation privilege confine metric* listener"),
+    ("records", "event decode trace checkpoint"),
+    ("sources", "kernel-names pci-capability pci-reader pmu pmu-* pin* probe* ring snapshot sysfs takeover topology* uevent"),
+    ("state", "model* domain vector* affinity action device doorbell* bar counter demand* feature ledger* lifetime space change state*"),
     ("judgement", "rule* violation explain*"),
-    ("settings", "config privilege"),
-    ("wire", "varlink* backlog history"),
-    ("sinks", "sink sink-*"),
+    ("settings", "config"),
+    ("wire", "varlink* backlog history http* picture*"),
+    ("sinks", "sink sink-* page"),
     ("whole", "manager*"),
     ("program", "main"),
 ]

@@ -20,7 +20,7 @@ static const struct shape {
 	  { "irq i", "provider s?", "domain i?", "chip s?", "index i?", "hwirq i?",
 	    "message o?message", "target o?target", "affinity s?", "effective_affinity s?",
 	    "managed b?", "state s", "origin s", "interrupts i", "message_changes i",
-	    "message_rewrites i", "sysfs b", "owners ao owner" } },
+	    "message_rewrites i", "affinity_changes i", "sysfs b", "owners ao owner" } },
 	{ "owner",
 	  { "device s?", "bus s?", "driver s?", "module s?", "action s?", "handler s?",
 	    "relation s", "evidence s?" } },

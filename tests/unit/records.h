@@ -86,6 +86,8 @@ struct world {
 	json_t *events; /* not yet expected by the test */
 	uint64_t now_ns;
 	model_change_fn follow; /* is told every change too, with the world; may be NULL */
+	unsigned int applied; /* records */
+	bool restoring; /* what a daemon before this one has told is not told again */
 };
 
 /* @limits may be NULL. */
@@ -103,6 +105,12 @@ void world_apply(struct world *w, struct record_header *header);
 		__typeof__(record) _record = (record);                                             \
 		world_apply((w), (struct record_header *)&_record);                                \
 	})
+
+/*
+ * The daemon ends, and another one takes over what it remembered. With CXLIRQD_RESTORE set, that
+ * happens before every record of every test, or where a test has very many, before some.
+ */
+void world_restart(struct world *w);
 
 void walk_begin(struct world *w);
 void walk_end(struct world *w, bool complete);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Settings: the bounds of each key, what is said about a wrong line and that the rest of the file
- * counts nevertheless, and which file goes before which.
+ * The bounds of each key, what is said about a wrong line and that the rest of the file counts
+ * nevertheless, and which file goes before which.
  *
  * The files that the daemon reads by itself lie in /etc and /usr/lib. fopen() and glob() are
  * replaced here, so that a test has its own.
@@ -85,7 +85,6 @@ static void read_config(const char *directory, const char *path)
 	close(saved);
 }
 
-/* Reads a file of this content. */
 static void read_text(const char *directory, const char *text)
 {
 	char path[256];
@@ -143,12 +142,15 @@ static void test_keys(void **state)
 	config_print_keys(out);
 	fclose(out);
 	assert_string_equal(
-		text, "[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
-		      "#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#SnapshotIntervalSec=300\n"
-		      "#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n#Disable=\n"
-		      "#DoorbellDevices=\n#MaxViolations=4096\n\n[Counters]\n#Events=\n#Max=256\n\n"
-		      "[Store]\n#Enabled=yes\n#Directory=\n"
-		      "#RetentionDays=90\n#MaxSize=256M\n");
+		text,
+		"[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
+		"#User=cxlirqd\n#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n"
+		"#PinDirectory=/sys/fs/bpf/cxlirqd\n#SnapshotIntervalSec=300\n"
+		"#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n#Disable=\n"
+		"#DoorbellDevices=\n#MaxViolations=4096\n\n[Counters]\n#Events=\n#Max=256\n\n"
+		"[Export]\n#Listen=127.0.0.1:9967\n#PerVector=no\n#MaxSeries=5000\n"
+		"#Report=/run/systemd/report/io.cxlirqd\n\n[Store]\n#Enabled=yes\n#Directory=\n"
+		"#RetentionDays=90\n#MaxSize=256M\n");
 	read_text(*state, text);
 	expect_defaults();
 	assert_int_equal(result.warnings, 0);

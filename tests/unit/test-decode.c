@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include <cxlirqd/state.h>
+
 #include "decode.h"
 #include "records.h"
 
@@ -131,6 +133,47 @@ static const struct type {
 	  {},
 	  { TEXT(record_counter, pmu), TEXT(record_counter, event),
 	    TEXT(record_counter, reason) } },
+	{ RECORD_RING, sizeof(struct record_ring), {}, {} },
+	{ RECORD_STATE_MODEL, sizeof(struct record_state_model), {}, {} },
+	{ RECORD_STATE_LOST,
+	  sizeof(struct record_state_lost),
+	  {},
+	  { TEXT(record_state_lost, reason) } },
+	{ RECORD_STATE_DOMAIN,
+	  sizeof(struct record_state_domain),
+	  {},
+	  { TEXT(record_state_domain, chip) } },
+	{ RECORD_STATE_VECTOR,
+	  sizeof(struct record_state_vector),
+	  {},
+	  { DEV(record_state_vector, left) } },
+	{ RECORD_STATE_ACTION, sizeof(struct record_state_action), {}, {} },
+	{ RECORD_STATE_DEVICE,
+	  sizeof(struct record_state_device),
+	  {},
+	  { TEXT(record_state_device, name) } },
+	{ RECORD_STATE_DOORBELL,
+	  sizeof(struct record_state_doorbell),
+	  {},
+	  { TEXT(record_state_doorbell, epc_name), TEXT(record_state_doorbell, epf_name),
+	    TEXT(record_state_doorbell, driver), TEXT(record_state_doorbell, provider) } },
+	{ RECORD_STATE_DEMANDS,
+	  sizeof(struct record_state_demands),
+	  {},
+	  { TEXT(record_state_demands, device), TEXT(record_state_demands, driver) } },
+	{ RECORD_STATE_DEMAND,
+	  sizeof(struct record_state_demand),
+	  {},
+	  { TEXT(record_state_demand, device), TEXT(record_state_demand, caller) } },
+	{ RECORD_STATE_ASK,
+	  sizeof(struct record_state_ask),
+	  {},
+	  { TEXT(record_state_ask, device), TEXT(record_state_ask, caller) } },
+	{ RECORD_STATE_LIFETIME,
+	  sizeof(struct record_state_lifetime),
+	  {},
+	  { TEXT(record_state_lifetime, provider), TEXT(record_state_lifetime, consumer),
+	    TEXT(record_state_lifetime, handler) } },
 };
 #define N_TYPES (sizeof(types) / sizeof(*types))
 
@@ -299,7 +342,7 @@ static void test_texts(void **state)
 			assert_int_equal(result(), types[i].size);
 		}
 	assert_int_equal(n, 5 + 8 + 11 + 4 + 3 + 1 + 2 + 6 + 6 + 1 + 5 + 1 + 4 + 1 + 3 + 1 + 8 + 1 +
-				    2 + 3 + 3);
+				    2 + 3 + 3 + 1 + 1 + 4 + 1 + 4 + 2 + 2 + 2 + 3);
 }
 
 static void test_choices(void **state)

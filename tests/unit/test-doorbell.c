@@ -390,6 +390,31 @@ static void test_patterns_bounds(void **state)
 	expect_doorbells(w, "[{'irq': 33}, {'irq': 32}]");
 }
 
+/* The settings were read again: the next walk shows what the patterns name now. */
+static void test_patterns_changed(void **state)
+{
+	struct record_pattern none = make_pattern("");
+	struct world *w = *state;
+
+	none.kind = RECORD_PATTERN_NONE;
+	tell(w, make_pattern("ep-*"));
+	tell(w, make_pattern("both-*"));
+	tell(w, make_platform(RECORD_REASON_ALLOCATED, 30, USER));
+	tell(w, make_platform(RECORD_REASON_ALLOCATED, 31, "both-1"));
+	tell(w, make_platform(RECORD_REASON_ALLOCATED, 32, "late-1"));
+	expect_doorbells(w, "[{'irq': 31}, {'irq': 30}]");
+	tell(w, none);
+	tell(w, make_pattern("late-*"));
+	tell(w, make_pattern("both-*"));
+	walk_begin(w);
+	tell(w, make_platform(RECORD_REASON_SNAPSHOT, 30, USER));
+	tell(w, make_platform(RECORD_REASON_SNAPSHOT, 31, "both-1"));
+	tell(w, make_platform(RECORD_REASON_SNAPSHOT, 32, "late-1"));
+	walk_end(w, true);
+	expect_doorbells(w, "[{'irq': 31}, {'irq': 32}]");
+	expect_no_finding(w);
+}
+
 /* The kernel's own API tells more: it is one doorbell, not two. */
 static void test_platform_known(void **state)
 {
@@ -558,6 +583,7 @@ int main(void)
 		RULE_TEST(test_platform),
 		RULE_TEST(test_platform_again),
 		RULE_TEST(test_patterns),
+		RULE_TEST(test_patterns_changed),
 		RULE_TEST(test_patterns_bounds),
 		RULE_TEST(test_platform_known),
 		RULE_TEST(test_preexisting),

@@ -88,7 +88,7 @@ static void test_counts(void **state)
 	vector_appears(w, 34, 30, CXL);
 	tell(w, make_action_freed(30, 1));
 	said(w, CXL, "It has 5 vectors, and uses 1 interrupt.");
-	said(w, CXL, "1 of its vectors has more than one handler.");
+	said(w, CXL, "1 of its vectors has more than one handler: ");
 	said(w, CXL, "1 of them came after its driver's call for vectors.");
 	said(w, CXL, "4 of them have no handler; 3 never had one.");
 }
@@ -103,7 +103,7 @@ static void test_pin(void **state)
 	handler(w, 9, 4, PORT ":pcie002", "pci_express", "aer_irq");
 	handler(w, 9, 5, PORT ":pcie001", "pci_express", "pcie_pme_irq");
 	said(w, PORT, "It has 0 vectors, and uses 1 interrupt.");
-	said(w, PORT, "Feature aer (" PORT ":pcie002): shared, interrupt 9, own.");
+	said(w, PORT, "(aer, " PORT ":pcie002): shares interrupt 9 with others.");
 }
 
 static void test_hardware(void **state)
@@ -136,16 +136,21 @@ static void test_features(void **state)
 	handler(w, 31, 3, CPMU, "cxl", "cxl_pmu_irq");
 	handler(w, 32, 4, CXL ":pcie002", "pci_express", "aer_irq");
 	tell(w, make_ask(CXL, "cxl_pci", 7, -EINVAL, "cxl_pci_probe", ""));
-	said(w, CXL, "Feature cpmu (" CPMU "): granted, interrupt 31, message 1, borrowed.");
+	said(w, CXL, "(cpmu, " CPMU "): has interrupt 31, message 1, borrowed.");
 	/* what hardware says is said if it is something else */
-	said(w, CXL, "Feature aer (" CXL ":pcie002): granted, interrupt 32, message 2, borrowed.");
-	said(w, CXL, "Feature doe (0): polled, hardware names message 3: Linux polls DOE");
+	said(w, CXL, "(aer, " CXL ":pcie002): has interrupt 32, message 2, borrowed.");
 	said(w, CXL,
-	     "Feature mailbox: polled, message 7: cxl_pci: no vector for the mailbox "
+	     "(doe, 0): has none, the kernel polls (looks for itself, again and again), hardware "
+	     "names message 3: Linux polls DOE");
+	said(w, CXL,
+	     "Answers to commands (mailbox): has none, the kernel polls (looks for itself, again "
+	     "and again), message 7: cxl_pci: no vector for the mailbox "
 	     "(message 7 of 4 granted): it is polled.");
-	said(w, CXL, "Feature event-log: unclaimed: cxl_pci did not ask for it");
+	said(w, CXL,
+	     "(event-log): could have an interrupt, and nobody took it: cxl_pci did not ask for "
+	     "it");
 	not_said(w, CXL, "It has no PMU");
-	said(w, CPMU, "Feature cpmu (" CPMU "): granted, interrupt 31, message 1, borrowed.");
+	said(w, CPMU, "(cpmu, " CPMU "): has interrupt 31, message 1, borrowed.");
 	not_said(w, CPMU, "It has no PMU");
 }
 

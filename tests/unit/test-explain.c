@@ -90,7 +90,7 @@ static void test_own(void **state)
 	assert_said(e, "text", "Interrupt 30 is vector 0 of " NVME);
 	assert_said(e, "text", "It goes to CPU 0 (allowed: 0-1).");
 	assert_said(e, "text", "it has not changed");
-	assert_said(e, "text", "does not promise that messages stay");
+	assert_said(e, "text", "Whether messages stay the same here is not known");
 	assert_not_said(e, "text", "doorbell");
 	assert_not_said(e, "text", "Violation");
 	assert_said(e, "advice", "Nothing needs to be done.");
@@ -107,9 +107,10 @@ static void test_relations(void **state)
 	tell(w, borrowed);
 	e = ask(w, NULL, "30", "interrupt");
 	assert_said(e, "text",
-		    "It was requested by " CPMU " (driver cxl_pmu), which borrows it from " NVME);
-	assert_said(e, "text", "the proof: the handler's dev_id is that device");
-	assert_said(e, "text", "requested as \"nvme0q0\"");
+		    "It is used by " CPMU " (driver cxl_pmu), which borrows it from " NVME);
+	assert_said(e, "text",
+		    "because the kernel hands that device, or a part of it, to the handler");
+	assert_said(e, "text", "It is used as \"nvme0q0\"");
 	assert_said(e, "text", "nothing proves by which device");
 }
 
@@ -124,9 +125,9 @@ static void test_unused(void **state)
 	assert_said(e, "text", "no message at present");
 	tell(w, make_wired(RECORD_REASON_SNAPSHOT, 9));
 	wired = ask(w, NULL, "9", "interrupt");
-	assert_said(wired, "text", "no device's MSI vector");
-	assert_not_said(wired, "text", "message");
-	assert_not_said(wired, "text", "MSI parent");
+	assert_said(wired, "text", "no device sends as a message");
+	assert_not_said(wired, "text", "Its message");
+	assert_not_said(wired, "text", "Messages");
 }
 
 static void test_changed(void **state)
@@ -144,7 +145,7 @@ static void test_changed(void **state)
 	tell(w, applied);
 	e = ask(w, NULL, "30", "interrupt");
 	assert_said(e, "text", "it has changed 1 time since");
-	assert_said(e, "text", "rewrites messages, 1 times so far");
+	assert_said(e, "text", "writes another message into the device, 1 time so far");
 	assert_said(e, "text", "in the domain MSIX");
 }
 
@@ -169,7 +170,7 @@ static void test_declared(void **state)
 	make_parent(w, 0x8000);
 	start_and_forget(w, 30, 0x41);
 	e = ask(w, NULL, "30", "interrupt");
-	assert_said(e, "text", "MSI parent ITS declares that messages never change");
+	assert_said(e, "text", "the interrupt controller (ITS) declares so (MSI_IMMUTABLE)");
 }
 
 static void test_violation(void **state)
@@ -183,8 +184,10 @@ static void test_violation(void **state)
 	start_and_forget(w, 31, 0x42);
 	e = ask(w, violations, "30", "interrupt");
 	assert_said(e, "text", "Violation 1 is open: immutable-message-changed (critical, " NVME);
-	assert_said(e, "text",
-		    "caused by affinity-write by tuna[42], uid 0. It was seen at irq 30.");
+	assert_said(
+		e, "text",
+		"the cause: somebody chose other CPUs for it (affinity-write by tuna[42], uid 0). "
+		"It was seen at irq 30.");
 	assert_said(e, "advice", "breaks its promise");
 	assert_not_said(e, "advice", "Nothing");
 	other = ask(w, violations, "31", "interrupt");
@@ -380,7 +383,7 @@ static void test_odd_names(void **state)
 	odd.device = make_dev("%s\xfe", "cxl", "%d");
 	tell(w, odd);
 	e = ask(w, NULL, "30", "interrupt");
-	assert_said(e, "text", "requested by %s? (driver %d)");
+	assert_said(e, "text", "used by %s? (driver %d)");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup_listening, world_teardown)

@@ -103,6 +103,22 @@ static void test_answers(void **state)
 	}
 }
 
+/* A line of /proc/PID/status, as a number in base 16 */
+static unsigned long long status_of(pid_t pid, const char *key)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			return strtoull(line + strlen(key), NULL, 16);
+	fail_msg("%s has no %s", path, key);
+	return 0;
+}
+
 static void test_privileges(void **state)
 {
 	_cleanup_(pci_reader_freep) struct pci_reader *reader = NULL;
@@ -122,6 +138,11 @@ static void test_privileges(void **state)
 			assert_int_equal(set, value == CAP_SYS_ADMIN && flag != CAP_INHERITABLE);
 		}
 	cap_free(caps);
+	/* nor can anything that it starts have more, and it can start nothing */
+	assert_int_equal(status_of(child(), "CapAmb:"), 0);
+	assert_int_equal(status_of(child(), "CapBnd:") & ~(1ULL << CAP_SYS_ADMIN), 0);
+	assert_int_equal(status_of(child(), "NoNewPrivs:"), 1);
+	assert_int_equal(status_of(child(), "Seccomp:"), 2);
 	/* the standard ones and the socket */
 	assert_in_range(open_files(child()), 1, 4);
 }

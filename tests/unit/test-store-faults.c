@@ -472,12 +472,12 @@ static void test_newer(void **state)
 
 	make_history(*state);
 	store = store_open(*state);
-	assert_int_equal(sqlite3_exec(store->db, "PRAGMA user_version = 2", NULL, NULL, NULL),
+	assert_int_equal(sqlite3_exec(store->db, "PRAGMA user_version = 3", NULL, NULL, NULL),
 			 SQLITE_OK);
 	sink_store_free(store);
 	assert_int_equal(stat(file_path(*state, "history.db"), &before), 0);
 	store = store_open(*state);
-	expect_said("a newer cxlirqd wrote it (schema 2, this one has 1)");
+	expect_said("a newer cxlirqd wrote it (schema 3, this one has 2)");
 	expect_state(store, SINK_STORE_OFF, "a newer cxlirqd wrote it");
 	publish(store, "cpu", 1, NULL);
 	sink_store_batch_end(store);

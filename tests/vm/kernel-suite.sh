@@ -13,6 +13,7 @@
 #     machine's own program also for a trace of arm64
 #   - the bench kernel: counters of CXL PMUs against the fixture and perf; the ledger
 #     against lspci and cxl, and tests/data/ledger (LEDGER=write makes that anew)
+#   - the bench kernel: metrics, while drivers and devices come and go
 #   - the bench kernel: that the fixtures do as they say; each rule broken once,
 #     and its innocent twin; a cause for every change; no violation on
 #     well-behaved hardware
@@ -101,7 +102,7 @@ if [ "$kernel" = bench ]; then
 	witness "$work/remapped" --machine cxl-intel-iommu
 	parent "$work/evidence" VECTOR mutable
 	parent "$work/remapped" 'INTEL-IR-*' observed
-	for name in threaded fixtures doorbells store soak; do
+	for name in threaded client fixtures doorbells store soak; do
 		scenario "$name"
 	done
 	scenario rules --results "$work/rules"
@@ -110,6 +111,7 @@ if [ "$kernel" = bench ]; then
 	python3 "$here/counters.py" "$work/counters" || failed=1
 	scenario ledger --results "$work/ledger"
 	python3 "$here/ledger.py" "$work/ledger" || failed=1
+	scenario metrics
 	scenario causes --results "$work/causes"
 	python3 "$here/causes.py" "$work/causes/evidence" || failed=1
 	if "$here/demo.sh" >"$work/demo" 2>&1 && grep -q 'message-change.*affinity-write by' "$work/demo"; then

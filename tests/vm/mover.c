@@ -5,9 +5,11 @@
  *   mover NAME UID COUNT PAUSE_US SEED LOG VALUE[,VALUE]... FILE...
  * It goes by NAME and UID while it writes. A value is used in the place of its number and, for the
  * log, by the file's number: "BEFORE_US AFTER_US FILE VALUE ERRNO". "_" in a value is a blank.
+ * SIGTERM ends it before COUNT, with all that it did in the log.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,13 @@
 
 #define FILES_MAX 64
 #define VALUES_MAX 64
+
+static volatile sig_atomic_t ended;
+
+static void on_end(int signal)
+{
+	ended = signal;
+}
 
 static unsigned long long now_us(void)
 {
@@ -65,12 +74,13 @@ int main(int argc, char *argv[])
 			return 1;
 		}
 	}
+	signal(SIGTERM, on_end);
 	prctl(PR_SET_NAME, argv[1]);
 	if (setuid((uid_t)atoi(argv[2])) < 0)
 		return 1;
 	seed = (unsigned int)atoi(argv[5]);
 	n_values = split(argv[7], values);
-	for (int i = 0; i < atoi(argv[3]); i++) {
+	for (int i = 0; i < atoi(argv[3]) && !ended; i++) {
 		int file = (int)random_below(&seed, (unsigned int)n_files);
 		const char *value =
 			values[n_values == 2 ? i % 2 :

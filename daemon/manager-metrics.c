@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What an exporter answers: everything is brought up to date, gathered into one set of series, cut
+ * to what an answer may have, and told in the format that was asked for.
+ */
+#include "manager-private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <cxlirqd/cleanup.h>
+
+#include "activation.h"
+#include "log.h"
+#include "probe.h"
+
+/* ---- what only the manager knows ----------------------------------------------------------- */
+
+static void gather_sinks(const struct manager *m, struct metric_set *set)
+{
+	metric_add(set, METRIC_SINK_DROPPED, sink_varlink_dropped(m->varlink), "varlink");
+	if (m->report)
+		metric_add(set, METRIC_SINK_DROPPED, sink_report_dropped(m->report), "report");
+	if (m->exporter)
+		metric_add(set, METRIC_SINK_DROPPED, manager_export_dropped(m), "http");
+	if (m->store)
+		metric_add(set, METRIC_SINK_DROPPED, sink_store_counters(m->store)->dropped,
+			   "store");
+	if (m->journal)
+		metric_add(set, METRIC_SINK_DROPPED, sink_journal_counters(m->journal)->held_back,
+			   "journal");
+}
+
+static void look_for_runs(const char *name, uint64_t runs, uint64_t run_ns, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)name;
+	(void)run_ns;
+	m->program_stats |= runs > 0;
+}
+
+static void gather_program(const char *name, uint64_t runs, uint64_t run_ns, void *userdata)
+{
+	struct metric_set *set = userdata;
+
+	metric_add(set, METRIC_BPF_PROGRAM_RUNS, runs, name);
+	metric_add(set, METRIC_BPF_PROGRAM_RUN, run_ns, name);
+}
+
+/* Zeros everywhere are a kernel that does not count. */
+static void gather_programs(struct manager *m, struct metric_set *set)
+{
+	if (!m->probe)
+		return;
+	if (!m->program_stats)
+		probe_each_program(m->probe, look_for_runs, m);
+	if (m->program_stats)
+		probe_each_program(m->probe, gather_program, set);
+}
+
+/* ---- the set ------------------------------------------------------------------------------- */
+
+/* The caller frees *@ret; it borrows from the model, so that must not change meanwhile. */
+static int gather(struct manager *m, struct metric_set **ret)
+{
+	_cleanup_(metric_set_freep) struct metric_set *set = NULL;
+	int r = metric_set_new(&set);
+
+	if (r < 0)
+		return r;
+	manager_refresh(m);
+	manager_read_counters(m);
+	sink_metrics_set_per_vector(m->metrics, m->config->per_vector);
+	sink_metrics_gather(m->metrics, m->model, m->violations, set);
+	gather_sinks(m, set);
+	gather_programs(m, set);
+	r = metric_set_error(set);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(set);
+	return 0;
+}
+
+/* As many as there may be, one of them being the family that tells how many were too many */
+static int finish(struct manager *m, struct metric_set *set, uint64_t max, bool count)
+{
+	uint64_t dropped = metric_set_limit(set, max - 1);
+
+	m->series_dropped += count ? dropped : 0;
+	metric_add(set, METRIC_SERIES_DROPPED,
+		   m->series_dropped + sink_metrics_refused(m->metrics));
+	metric_set_sort(set);
+	return metric_set_error(set);
+}
+
+int manager_render_metrics(enum metric_format format, char **ret_text, size_t *ret_size,
+			   void *userdata)
+{
+	_cleanup_(metric_set_freep) struct metric_set *set = NULL;
+	struct manager *m = userdata;
+	int r = gather(m, &set);
+
+	if (r >= 0)
+		r = finish(m, set, m->config->max_series, true);
+	return r < 0 ? r : metric_set_to_text(set, format, ret_text, ret_size);
+}
+
+/* ---- systemd ------------------------------------------------------------------------------- */
+
+/* Its readers take less than an exporter's: what is left out for that is nothing to count. */
+static int gather_report(struct metric_set **ret, void *userdata)
+{
+	_cleanup_(metric_set_freep) struct metric_set *set = NULL;
+	struct manager *m = userdata;
+	int r = gather(m, &set);
+
+	if (r >= 0)
+		r = finish(m, set, SINK_REPORT_SERIES_MAX, false);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(set);
+	return 0;
+}
+
+/* A replay must not pass for this host, unless somebody named a place for it. */
+static bool is_wanted(const struct manager *m)
+{
+	const char *path = m->config->report;
+
+	return *path && (!m->replay || strcmp(path, CONFIG_REPORT) != 0);
+}
+
+void manager_start_report(struct manager *m)
+{
+	_cleanup_close_ int fd = -EBADF;
+	const char *where = m->config->report;
+	int r = activation_take("report", &fd);
+
+	if (r <= 0 && !is_wanted(m))
+		return;
+	if (r > 0)
+		where = "the socket that systemd passed";
+	r = sink_report_new(m->event, gather_report, m, &m->report);
+	if (r >= 0)
+		r = fd >= 0 ? sink_report_listen_fd(m->report, fd) :
+			      sink_report_listen(m->report, where);
+	if (r >= 0) {
+		TAKE_FD(fd);
+		log_debug("systemd-report finds the metrics on %s", where);
+		return;
+	}
+	m->report = sink_report_free(m->report);
+	/* without that directory there is nobody to ask */
+	if (r == -ENOENT)
+		log_debug("no metrics for systemd-report on %s: %s", where, strerror(-r));
+	else
+		log_info("no metrics for systemd-report on %s: %s", where,
+			 r == -EADDRINUSE ? "another daemon answers there" : strerror(-r));
+}

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# "systemctl stop": the kernel is as it was without the service, and the
+# service comes back when somebody asks.
+
+units="cxlirqd.service cxlirqd.socket cxlirqd-report.socket cxlirqd-metrics.socket"
+
+# Programs of ours in the kernel, which keeps the first 15 letters of their names
+ours() {
+	python3 programs.py
+}
+
+check "the kernel has the programs while it runs" test "$(ours | wc -l)" -gt 40
+# shellcheck disable=SC2086
+check "systemctl stop" systemctl stop $units
+same "inactive" "$(systemctl is-active cxlirqd)" inactive
+same "no program is left in the kernel" "$(wait_for 10 test -z "$(ours)" || ours | head -n 3)" ""
+same "bpffs" "$(find /sys/fs/bpf -mindepth 1)" ""
+same "sockets" "$(find /run -type s -path '*cxlirqd*')" ""
+same "port" "$(ss -Hltn 'sport = :9967')" ""
+same "processes" "$(ps -o pid= -u cxlirqd)" ""
+check "history stays" test -s /var/lib/cxlirqd/history.db
+
+check "systemctl start of the sockets" systemctl start cxlirqd.socket cxlirqd-report.socket
+same "nothing runs yet" "$(systemctl is-active cxlirqd)" inactive
+check "the first question starts it" healthy
+same "active" "$(systemctl is-active cxlirqd)" active
+
+# The exporter's socket in systemd's hands
+systemctl stop cxlirqd.service
+check "cxlirqd-metrics.socket" systemctl start cxlirqd-metrics.socket
+same "the first scrape starts it" "$(curl -sS --max-time 120 http://127.0.0.1:9967/metrics |
+	grep -c '^cxlirq_up 1$')" 1
+systemctl stop cxlirqd-metrics.socket cxlirqd.service
+systemctl start cxlirqd.service
+check "as before" wait_for 60 healthy

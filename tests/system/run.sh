@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs this tree's Debian package in a whole Debian guest with systemd as
+# its first process, on one kernel, and tries all that an operator would:
+#   run.sh SUITE KERNEL        bookworm | trixie; a name of tests/vm/kernel.sh
+# For arm64 there is no package manager in the guest (disk-arm64.sh): there
+# "make install" is what comes in, and the second boot is the only one.
+#
+# The guest boots twice from one disk, which is thrown away:
+#   install   a fresh guest; the package comes in by apt, and README's first
+#             steps are taken
+#   operate   the service is there because it was enabled; it is driven through
+#             systemctl, journalctl, cxlirqctl and clients that were not
+#             written here, and the package is purged
+# What is done there is in guest/: each file is a topic, and boots take them in
+# the order of the lists below. STAGES=operate, TOPICS="boot restart" run some
+# of it (the package is then installed silently first).
+#
+# When a boot fails, the directory with the console's text and the files that
+# came from the guest is kept and named.
+
+set -eu -o pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+vm=$here/../vm
+
+if [ $# -lt 2 ]; then
+	echo "usage: run.sh SUITE KERNEL" >&2
+	exit 2
+fi
+suite=$1 kernel_name=$2
+
+# What udev finds by itself is brought along; the disk's are loaded first.
+first="virtio_blk ext4"
+along="nvme virtio_net autofs4"
+machine=arm64 stages=operate
+
+kernel=$("$vm/kernel.sh" "$kernel_name")
+if [ "$kernel_name" = arm64 ]; then
+	disk=$("$here/disk-arm64.sh")
+else
+	along="$along cxl_acpi cxl_pci cxl_port cxl_mem"
+	machine=cxl stages="install operate"
+	disk=$("$here/disk.sh" "$suite")
+	packages=$("$here/package.sh" "$suite")
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-system.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+cp --sparse=always "$disk/root.ext4" "$work/root.ext4"
+
+# What comes into the guest, in $work/files
+bring() {
+	rm -rf "$work/files"
+	cp -r "$here/guest" "$work/files"
+	cp "$here/../data/coverage/$kernel_name" "$work/files/coverage"
+	cp "$here/../../README.md" "$work/files/README.md"
+	if [ "$kernel_name" = arm64 ]; then
+		bring_installed
+	else
+		cp -r "$packages" "$work/files/apt"
+	fi
+	if [ "$kernel_name" = bench ]; then
+		mkdir "$work/files/modules"
+		cp "$("$vm/modules.sh" "$kernel")"/cxlirq_msi.ko "$work/files/modules/"
+	fi
+}
+
+bring_installed() {
+	local root=$work/files/root build
+	build=$(realpath "${BUILD:-build}")
+	env -u MAKEFLAGS -u MAKELEVEL -u BUILD make -s -C "$here/../.." BUILD="$build/arm64" \
+		CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$("$vm/sysroot.sh" arm64)" \
+		PREFIX=/usr UNITDIR=/usr/lib/systemd/system DESTDIR="$root" install >"$work/make.log" 2>&1 || {
+		tail -n 20 "$work/make.log" >&2
+		exit 1
+	}
+	systemctl --root="$root" -q enable cxlirqd.service cxlirqd.socket cxlirqd-report.socket
+}
+
+# Seconds of it that what has ended here has used: what a run costs, whatever else this machine does
+processor() {
+	awk -v ticks="$(getconf CLK_TCK)" '{ print int(($16 + $17) / ticks) }' "/proc/$$/stat"
+}
+
+# boot STAGE TOPIC...
+boot() {
+	local stage=$1 module status=0 started before
+	local image=()
+	shift
+	mkdir -p "$work/$stage"
+	# shellcheck disable=SC2086  # lists of names
+	for module in $first; do image+=(-m "$module"); done
+	# shellcheck disable=SC2086
+	for module in $along; do image+=(-M "$module"); done
+	bring
+	printf '%s\n' "STAGE='$stage'" "TOPICS='$*'" "SUITE='$suite'" "KERNEL='$kernel_name'" >"$work/files/about"
+	"$vm/image.sh" -o "$work/image" -k "$kernel" "${image[@]}" \
+		-f "$here/init:/init" -f "$work/files:/cxlirq"
+	started=$SECONDS before=$(processor)
+	"$vm/host.py" --kernel "$kernel" --initrd "$work/image" --results "$work/$stage" \
+		--machine "$machine" --console-log "$work/$stage/console.log" --timeout 1200 -- \
+		-drive "file=$work/root.ext4,if=none,id=root,format=raw,cache=unsafe" \
+		-device virtio-blk-pci,drive=root,bus=pcie.0 || status=$?
+	echo "run.sh: $stage of $suite on $(cat "$kernel/release"): $((SECONDS - started)) s," \
+		"$(($(processor) - before)) s of a processor" >&2
+	return "$status"
+}
+
+failed=0
+for stage in ${STAGES:-$stages}; do
+	case $stage in
+	install) topics="install readme" ;;
+	operate)
+		topics="boot clients access reload restart stop"
+		[ "$kernel_name" = arm64 ] || topics="$topics purge"
+		;;
+	esac
+	# shellcheck disable=SC2086  # a list of names
+	boot "$stage" ${TOPICS:-$topics} || {
+		failed=1
+		break
+	}
+done
+if [ "$failed" -ne 0 ]; then
+	trap - EXIT
+	rm -rf "$work/image" "$work/files" "$work/root.ext4"
+	echo "run.sh: kept in $work: console.log, results" >&2
+fi
+exit "$failed"
