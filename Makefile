@@ -4,6 +4,7 @@
 # make deb        the Debian package, for the release that this machine runs, in build/
 # For another architecture: CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=DIR BUILD=build/arm64, where DIR
 # holds its libraries (tests/vm/sysroot.sh makes one).
+# EXTRA='-DNAME=VALUE' goes to all compilers.
 # V=1 shows commands, WERROR=1 makes warnings errors, SANITIZE=1 builds with ASan and UBSan.
 
 PREFIX     ?= /usr/local
@@ -30,6 +31,7 @@ CLANG      ?= clang
 BPFTOOL    ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
 PKG_CONFIG ?= pkg-config
 CFLAGS     ?= -O2 -g
+EXTRA      ?=
 VERSION    := 0.1
 
 ifneq ($(CROSS_COMPILE),)
@@ -64,8 +66,10 @@ ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 LDFLAGS += -fsanitize=address,undefined
 endif
 
+ALL_CFLAGS += $(EXTRA)
+
 # headers hold static functions, of which each file uses some
-BPF_CFLAGS := -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf \
+BPF_CFLAGS := $(EXTRA) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf \
 	$(if $(SYSROOT),--sysroot=$(SYSROOT)) $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH)) -Wall -Wextra -Wno-unused-parameter \
 	-Wno-unused-function -Wno-missing-field-initializers $(if $(filter 1,$(WERROR)),-Werror)
 
@@ -177,8 +181,8 @@ DEB_TREE := $(BUILD)/deb/cxlirqd-$(VERSION)
 deb:
 	$(Q)tests/packages.sh build package
 	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(DEB_TREE)
-	$(Q)tar -c Makefile README.md LICENSE bpf cli contrib daemon include man tests/tests.mk units \
-	  $(wildcard completions) | tar -x -C $(DEB_TREE)
+	$(Q)tar -c Makefile README.md LICENSE bpf cli contrib daemon include man tests/tests.mk units | \
+	  tar -x -C $(DEB_TREE)
 	$(Q)cp -r contrib/debian $(DEB_TREE)/debian
 	$(Q)cd $(DEB_TREE) && unset MAKEFLAGS MAKELEVEL && \
 	  DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" dpkg-buildpackage -b -us -uc

@@ -27,6 +27,7 @@ struct manager_restart {
 	struct checkpoint *checkpoint; /* NULL: nothing is left to the next one */
 	struct checkpoint_place place;
 	uint64_t told; /* what comes up to this position is in the history already */
+	int error; /* why nothing is, though programs are pinned; 0 */
 	bool known; /* the state of the daemon before is this one's */
 	bool restoring; /* its model is being put back: nothing happens */
 	bool replaying; /* that, and what it has applied since, once more */

@@ -58,6 +58,7 @@ static void manager_state_failed(struct manager *m, int error)
 		    "be missed: %s",
 		    state_directory(buffer), strerror(-error));
 	m->restart.checkpoint = checkpoint_discard(m->restart.checkpoint);
+	m->restart.error = error;
 }
 
 struct saving {
@@ -112,6 +113,7 @@ static void manager_begin_state(struct manager *m, bool based)
 	}
 	checkpoint_free(m->restart.checkpoint);
 	m->restart.checkpoint = checkpoint;
+	m->restart.error = 0;
 }
 
 void manager_log_record(struct manager *m, const struct record_header *record)
@@ -316,6 +318,13 @@ static void wait_for_hooks(void)
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
+static void manager_lost_by(struct manager *m, const struct probe_other *other)
+{
+	m->restart.lost = other->dropped > m->dropped ? other->dropped - m->dropped : 0;
+	if (m->restart.lost)
+		manager_feed_lost(m, m->restart.lost, LOST_DROPPED);
+}
+
 /*
  * Both sets of programs tell. The new ones are shown the doorbells that there are first, for they
  * know of none; what they tell meanwhile, the older ones tell as well.
@@ -323,12 +332,15 @@ static void wait_for_hooks(void)
 static int manager_cut(struct manager *m, struct ring *former)
 {
 	struct overlap older = {}, newer = {};
+	struct probe_other other = {};
 	uint64_t cut_ns;
 	int r;
 
 	snapshot_prime(probe_snapshot_fd(m->probe), drop_all, m->ring);
 	wait_for_hooks();
 	cut_ns = manager_now_ns();
+	/* what finds no room from now on is told by the new ones */
+	probe_other(m->probe, &other);
 	wait_for_hooks();
 	r = overlap_read(former, &older);
 	if (r >= 0)
@@ -337,6 +349,7 @@ static int manager_cut(struct manager *m, struct ring *former)
 		takeover_cut(older.judged, older.n, newer.judged, newer.n, cut_ns);
 		m->restart.waiting = older.n;
 		overlap_feed(m, former, &older);
+		manager_lost_by(m, &other);
 		/* from here on it is the other ring's positions that count */
 		m->restart.checkpoint = checkpoint_free(m->restart.checkpoint);
 		overlap_feed(m, m->ring, &newer);
@@ -344,13 +357,6 @@ static int manager_cut(struct manager *m, struct ring *former)
 	overlap_done(&older);
 	overlap_done(&newer);
 	return r;
-}
-
-static void manager_lost_by(struct manager *m, const struct probe_other *other)
-{
-	m->restart.lost = other->dropped > m->dropped ? other->dropped - m->dropped : 0;
-	if (m->restart.lost)
-		manager_feed_lost(m, m->restart.lost, LOST_DROPPED);
 }
 
 /* The older programs' records to the last one, then these programs'. */
@@ -374,7 +380,6 @@ static bool manager_succeed(struct manager *m, const struct probe_other *other)
 	if (manager_cut(m, former) < 0)
 		log_warning("no memory for the records of the programs before, some may be told "
 			    "twice");
-	manager_lost_by(m, other);
 	return true;
 }
 
@@ -499,6 +504,9 @@ json_t *manager_restart_to_json(void *userdata)
 	if (!m->probe)
 		return json_pack("{s:n, s:n, s:n}", "pinned", "pinned_reason", "adopted");
 	return json_pack("{s:o, s:o, s:o}", "pinned", text_or_null(probe_pinned(m->probe)),
-			 "pinned_reason", text_or_null(probe_pin_reason(m->probe)), "adopted",
-			 adopted_to_json(m));
+			 "pinned_reason",
+			 m->restart.error ? json_sprintf("the state cannot be kept: %s",
+							 strerror(-m->restart.error)) :
+					    text_or_null(probe_pin_reason(m->probe)),
+			 "adopted", adopted_to_json(m));
 }

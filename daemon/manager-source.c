@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
+#include <time.h>
 
 #include "log.h"
 #include "probe.h"
@@ -24,6 +25,8 @@
 /* A walk during which something was lost is repeated after this. */
 #define RETRY_USEC 1000000ULL
 #define BEAT_USEC 30000000ULL
+/* So long a record may be written, at most: a host that is short of CPUs puts a virtual one aside. */
+#define CATCH_UP_NS 2000000000ULL
 /* Rounds of draining before others get their turn */
 #define DRAINS_MAX 16
 
@@ -101,6 +104,25 @@ bool manager_tell_lost(struct manager *m)
 	return lost;
 }
 
+/*
+ * Everything that the walk has told is applied before it counts as over: another program's record,
+ * begun and not yet complete, may stand before it in the ring, and nothing tells when that changes.
+ */
+static bool manager_catch_up(struct manager *m)
+{
+	uint64_t end = ring_end(m->ring), deadline = manager_now_ns() + CATCH_UP_NS;
+	const struct timespec pause = { .tv_nsec = 50000 };
+
+	for (;;) {
+		manager_drain(m);
+		if (ring_position(m->ring) >= end)
+			return true;
+		if (manager_now_ns() > deadline)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* Reads what is: by the walk, or from sysfs where tracing or the way into the tables is refused. */
 static int manager_snapshot(void *userdata)
 {
@@ -116,6 +138,9 @@ static int manager_snapshot(void *userdata)
 	manager_feed_snapshot(m, RECORD_SNAPSHOT_BEGIN, false, 0);
 	if (probe_tracing(m->probe))
 		r = snapshot_run(probe_snapshot_fd(m->probe), manager_drain, m, &complete);
+	/* what was not seen would count as gone */
+	if (r >= 0 && m->ring && !manager_catch_up(m))
+		complete = false;
 	if (r >= 0 && !probe_can_walk(m->probe))
 		r = topology_read_irqs(m->topology, start);
 	m->refreshed_ns = manager_now_ns();

@@ -29,7 +29,7 @@ struct ring {
 	void *userdata;
 };
 
-static uint64_t ring_end(const struct ring *ring)
+uint64_t ring_end(const struct ring *ring)
 {
 	return __atomic_load_n((const unsigned long *)ring->producer, __ATOMIC_ACQUIRE);
 }

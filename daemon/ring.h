@@ -36,6 +36,8 @@ bool ring_drain(struct ring *ring);
 
 /* Where the next record to be handed on begins. */
 uint64_t ring_position(const struct ring *ring);
+/* Where the next record to be written will begin; what is before it may still be incomplete. */
+uint64_t ring_end(const struct ring *ring);
 /* How many records are complete and wait. */
 uint64_t ring_waiting(const struct ring *ring);
 /* Everything before @position is done with. False: it is not a place in what the ring holds. */

@@ -31,7 +31,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 RESULT = re.compile(r"^(ok|not ok|skip)\s+(?:\d+ - )?(.*)$")
 KERNELS = ["bench", "arm64", "debian-6.12", "debian-6.1"]
 # Whole Debian guests, with systemd: each release with the kernel that it has, and with the newest
-GUESTS = [("trixie", "bench"), ("bookworm", "debian-6.1"), ("trixie", "debian-6.12")]
+GUESTS = ["trixie:bench", "bookworm:debian-6.1", "trixie:debian-6.12"]
 
 
 def suites(build, sanitized):
@@ -62,9 +62,7 @@ def suites(build, sanitized):
         found.append((name, command, 900))
     for kernel in KERNELS:
         found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 2400))
-    for suite, kernel in GUESTS:
-        command = [os.path.join(HERE, "system", "run.sh"), suite, kernel]
-        found.append((f"system/{suite}-{kernel.removeprefix('debian-')}", command, 2400))
+    found.append(("system/guests", [os.path.join(HERE, "system", "guests.sh"), *GUESTS], 2400))
     return found
 
 

@@ -25,6 +25,10 @@ $(BUILD)/tests/fuzz/fuzz-%: tests/fuzz/fuzz-%.c $(LIB_SOURCES) | $(BUILD)/cxlirq
 unit-programs: $(UNIT_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
 
+# a daemon whose programs write records of another version, to follow this one and to be followed
+next:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/next EXTRA=-DRECORD_VERSION=2 CFLAGS=-O1 $(BUILD)/next/cxlirqd
+
 packages:
 	@tests/packages.sh build check vm arm64 export package system
 
@@ -33,6 +37,7 @@ check: packages
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all
 	$(Q)sysroot=$$(tests/vm/sysroot.sh arm64) && $(MAKE) --no-print-directory WERROR=1 \
 	  BUILD=$(BUILD)/arm64 CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$$sysroot" all
+	$(Q)$(MAKE) --no-print-directory next
 	$(Q)$(MAKE) --no-print-directory WERROR=1 SANITIZE=1 BUILD=$(BUILD)/san all unit-programs
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san fuzz-programs
 	$(Q)tests/run.py --build $(BUILD) $(SUITES)
@@ -46,5 +51,5 @@ demo demo-shell:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)BUILD=$(BUILD) tests/vm/$@.sh
 
-.PHONY: unit-programs fuzz-programs packages check lint demo demo-shell
+.PHONY: unit-programs fuzz-programs next packages check lint demo demo-shell
 -include $(UNIT_PROGRAMS:=.d)

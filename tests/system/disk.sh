@@ -34,27 +34,21 @@ die() {
 # What would run beside the test, or wait for what this machine has not.
 quiet="apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
 	man-db.timer systemd-tmpfiles-clean.timer getty.target serial-getty@ttyS0.service
-	serial-getty@ttyAMA0.service systemd-random-seed.service systemd-binfmt.service
+	systemd-random-seed.service systemd-binfmt.service
 	proc-sys-fs-binfmt_misc.automount systemd-pstore.service remote-fs.target"
-
-# keep_quiet ROOT
-keep_quiet() {
-	local unit
-	for unit in $quiet; do
-		ln -sf /dev/null "$1/etc/systemd/system/$unit"
-	done
-}
 
 # complete ROOT: as after the first boot of an installed machine
 complete() {
-	local root=$1
+	local root=$1 unit
 	echo cxlirq-guest >"$root/etc/hostname"
 	echo '127.0.0.1 localhost cxlirq-guest' >"$root/etc/hosts"
 	echo 5c2f0a4be6c24a53a1c4f3a8a0b7d9e1 >"$root/etc/machine-id"
 	echo LANG=C.UTF-8 >"$root/etc/default/locale"
 	ln -sf /usr/share/zoneinfo/Etc/UTC "$root/etc/localtime"
 	chroot "$root" passwd -d root >/dev/null
-	keep_quiet "$root"
+	for unit in $quiet; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
 	# People: one in no group, and one for the group that may change things.
 	chroot "$root" useradd -m -s /bin/bash reader
 	chroot "$root" useradd -m -s /bin/bash changer
@@ -67,17 +61,11 @@ complete() {
 		chroot "$root" /lib/systemd/systemd-update-done
 }
 
-case ${1:-} in
-# For mmdebstrap, and for those who make such a disk in another way
---complete)
+# For mmdebstrap
+if [ "${1:-}" = --complete ]; then
 	complete "$2"
 	exit
-	;;
---quiet)
-	keep_quiet "$2"
-	exit
-	;;
-esac
+fi
 
 packages=systemd,systemd-sysv,udev,dbus,kmod,util-linux,procps,iproute2,bash,less,curl,jq
 packages=$packages,python3,python3-varlink

@@ -37,7 +37,6 @@ die() {
 tree() {
 	local rooms=(Makefile README.md LICENSE bpf cli contrib daemon include man units
 		tests/tests.mk tests/packages.sh)
-	[ ! -d "$top/completions" ] || rooms+=(completions)
 	tar -c -C "$top" --sort=name --owner=0 --group=0 --mtime=2026-01-01 "${rooms[@]}"
 }
 

@@ -4,18 +4,15 @@
 # Installs this tree's Debian package in a whole Debian guest with systemd as
 # its first process, on one kernel, and tries all that an operator would:
 #   run.sh SUITE KERNEL        bookworm | trixie; a name of tests/vm/kernel.sh
-# For arm64 there is no package manager in the guest (disk-arm64.sh): there
-# "make install" is what comes in, and the second boot is the only one.
-#
 # The guest boots twice from one disk, which is thrown away:
-#   install   a fresh guest; the package comes in by apt, and README's first
-#             steps are taken
+#   install   a fresh guest; the package comes in by apt, and (on one release)
+#             README's first steps are taken
 #   operate   the service is there because it was enabled; it is driven through
 #             systemctl, journalctl, cxlirqctl and clients that were not
 #             written here, and the package is purged
 # What is done there is in guest/: each file is a topic, and boots take them in
-# the order of the lists below. STAGES=operate, TOPICS="boot restart" run some
-# of it (the package is then installed silently first).
+# the order of the lists below. INSTALL=install OPERATE="boot restart" have it
+# take these only.
 #
 # When a boot fails, the directory with the console's text and the files that
 # came from the guest is kept and named.
@@ -33,18 +30,11 @@ suite=$1 kernel_name=$2
 
 # What udev finds by itself is brought along; the disk's are loaded first.
 first="virtio_blk ext4"
-along="nvme virtio_net autofs4"
-machine=arm64 stages=operate
+along="nvme virtio_net autofs4 cxl_acpi cxl_pci cxl_port cxl_mem"
 
 kernel=$("$vm/kernel.sh" "$kernel_name")
-if [ "$kernel_name" = arm64 ]; then
-	disk=$("$here/disk-arm64.sh")
-else
-	along="$along cxl_acpi cxl_pci cxl_port cxl_mem"
-	machine=cxl stages="install operate"
-	disk=$("$here/disk.sh" "$suite")
-	packages=$("$here/package.sh" "$suite")
-fi
+disk=$("$here/disk.sh" "$suite")
+packages=$("$here/package.sh" "$suite")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-system.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -57,27 +47,11 @@ bring() {
 	cp -r "$here/guest" "$work/files"
 	cp "$here/../data/coverage/$kernel_name" "$work/files/coverage"
 	cp "$here/../../README.md" "$work/files/README.md"
-	if [ "$kernel_name" = arm64 ]; then
-		bring_installed
-	else
-		cp -r "$packages" "$work/files/apt"
-	fi
+	cp -r "$packages" "$work/files/apt"
 	if [ "$kernel_name" = bench ]; then
 		mkdir "$work/files/modules"
 		cp "$("$vm/modules.sh" "$kernel")"/cxlirq_msi.ko "$work/files/modules/"
 	fi
-}
-
-bring_installed() {
-	local root=$work/files/root build
-	build=$(realpath "${BUILD:-build}")
-	env -u MAKEFLAGS -u MAKELEVEL -u BUILD make -s -C "$here/../.." BUILD="$build/arm64" \
-		CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$("$vm/sysroot.sh" arm64)" \
-		PREFIX=/usr UNITDIR=/usr/lib/systemd/system DESTDIR="$root" install >"$work/make.log" 2>&1 || {
-		tail -n 20 "$work/make.log" >&2
-		exit 1
-	}
-	systemctl --root="$root" -q enable cxlirqd.service cxlirqd.socket cxlirqd-report.socket
 }
 
 # Seconds of it that what has ended here has used: what a run costs, whatever else this machine does
@@ -101,7 +75,7 @@ boot() {
 		-f "$here/init:/init" -f "$work/files:/cxlirq"
 	started=$SECONDS before=$(processor)
 	"$vm/host.py" --kernel "$kernel" --initrd "$work/image" --results "$work/$stage" \
-		--machine "$machine" --console-log "$work/$stage/console.log" --timeout 1200 -- \
+		--console-log "$work/$stage/console.log" --timeout 1200 -- \
 		-drive "file=$work/root.ext4,if=none,id=root,format=raw,cache=unsafe" \
 		-device virtio-blk-pci,drive=root,bus=pcie.0 || status=$?
 	echo "run.sh: $stage of $suite on $(cat "$kernel/release"): $((SECONDS - started)) s," \
@@ -110,16 +84,18 @@ boot() {
 }
 
 failed=0
-for stage in ${STAGES:-$stages}; do
+for stage in install operate; do
 	case $stage in
-	install) topics="install readme" ;;
-	operate)
-		topics="boot clients access reload restart stop"
-		[ "$kernel_name" = arm64 ] || topics="$topics purge"
+	install)
+		# What README tells is the same everywhere, and takes a minute.
+		topics=install
+		[ "$suite" != bookworm ] || topics="install readme"
+		topics=${INSTALL:-$topics}
 		;;
+	operate) topics=${OPERATE:-boot clients access reload restart stop purge} ;;
 	esac
 	# shellcheck disable=SC2086  # a list of names
-	boot "$stage" ${TOPICS:-$topics} || {
+	boot "$stage" $topics || {
 		failed=1
 		break
 	}

@@ -9,6 +9,7 @@
 #     that is expected, word for word (COVERAGE=write makes it anew)
 #   - the bench kernel: the same behind a remapping IOMMU, forced threads
 #   - arm64: no message ever changes, for the ITS is an immutable parent
+#   - it sees the same as a user of its own, with few capabilities (scenarios/service.sh)
 #   - a replay of what was recorded meanwhile gives the same answers, by this
 #     machine's own program also for a trace of arm64
 #   - the bench kernel: counters of CXL PMUs against the fixture and perf; the ledger
@@ -17,6 +18,7 @@
 #   - the bench kernel: that the fixtures do as they say; each rule broken once,
 #     and its innocent twin; a cause for every change; no violation on
 #     well-behaved hardware
+#   - daemons that are stopped, killed and started while changes go on, without a gap
 #   - on Debian's kernels, which have lockdown: where tracing is refused, what
 #     is left, and that it says so; on the bench kernel: the demonstration
 
@@ -50,6 +52,30 @@ witness() {
 	scenario witness --results "$to" "$@"
 	python3 "$here/witness.py" "$to" || failed=1
 	"$here/../replay/compare.sh" "$to" || failed=1
+}
+
+# Daemons that follow each other; one has programs that are not the same, to the byte, and one
+# writes records of another version.
+restart() {
+	local programs_of_others=()
+	mkdir "$work/others"
+	python3 - "$programs/cxlirqd" "$work/others/cxlirqd-other" <<-'EOF2' || failed=1
+		import os, sys
+		# a line of source that the object's type information quotes
+		line = b"return x86_vector_emit(ctx[0], -1, -1, 0);"
+		program = open(sys.argv[1], "rb").read()
+		assert line in program
+		open(sys.argv[2], "wb").write(program.replace(line, b"Return" + line[6:]))
+		os.chmod(sys.argv[2], 0o755)
+	EOF2
+	programs_of_others+=(-p "$work/others/cxlirqd-other")
+	if [ "$kernel" = bench ] && [ -x "$build/next/cxlirqd" ]; then
+		cp "$build/next/cxlirqd" "$work/others/cxlirqd-next"
+		programs_of_others+=(-p "$work/others/cxlirqd-next")
+	fi
+	"$here/run.sh" "$kernel" "$here/scenarios/restart.sh" -p "$programs/cxlirqd" \
+		-p "$programs/cxlirqctl" "${programs_of_others[@]}" -- --results "$work/restart" || failed=1
+	python3 "$here/restart.py" "$work/restart/restart" || failed=1
 }
 
 # parent EVIDENCE PATTERN IMMUTABILITY: what the daemon knows after 200 affinity writes about the
@@ -90,6 +116,8 @@ else
 	echo "not ok coverage it is not what tests/data/coverage/$kernel says"
 	failed=1
 fi
+
+scenario service
 
 if [ "$kernel" = bench ]; then
 	if python3 "$here/host-test.py" "$("$here/kernel.sh" bench)"; then
@@ -136,4 +164,5 @@ else
 	parent "$work/evidence" VECTOR mutable
 	scenario refused
 fi
+restart
 exit "$failed"

@@ -50,7 +50,7 @@ if [ -e modules/cxlirq_msi.ko ]; then
 	echo Y >$msi/follow
 	change_affinity "$(awk '$2 == "liar" { print $1; exit }' $msi/vectors)"
 	echo N >$msi/follow
-	check "a broken promise is a violation" wait_for 10 violated
+	check "a broken promise is a violation" await 30 violated
 	cxlirqctl violations >/tmp/violations
 	same "exit status with an open violation" "$?" 3
 	check "it is in the journal" grep -q "MSI_IMMUTABLE" \

@@ -17,5 +17,5 @@ note "$(tail -n 4 /tmp/apt.log)"
 same "started by the installation" "$(systemctl is-active cxlirqd)" active
 same "enabled" "$(systemctl is-enabled cxlirqd)" enabled
 check "dpkg --verify" test -z "$(dpkg --verify cxlirqd)"
-wait_for 60 answers || fail "first answer" "$(cat /tmp/answers.err)"
+await 120 answers || fail "first answer" "$(cat /tmp/answers.err)"
 check "cxlirqctl" healthy

@@ -35,7 +35,7 @@ reload "systemctl reload"
 same "its process" "$(main_pid)" "$pid"
 same "active" "$(systemctl is-active cxlirqd)" active
 same "the new log level" "$(cxlirqctl log-level)" debug
-check "the exporter on its new port" wait_for 5 answers_http 9968
+check "the exporter on its new port" await 30 answers_http 9968
 check "and no more on the old one" test "$(curl -sS -o /dev/null http://127.0.0.1:9967/ 2>&1 | wc -l)" -eq 1
 
 mkdir -p /run/cxlirqd
@@ -63,7 +63,7 @@ done
 
 rm -f $settings
 check "kill -HUP" systemctl kill --kill-whom=main -s HUP cxlirqd
-check "the exporter in its place" wait_for 5 answers_http 9967
+check "the exporter in its place" await 30 answers_http 9967
 same "the same process, still" "$(main_pid)" "$pid"
 same "records lost" "$(cxlirqctl status --json | jq '[.lost[].count] | add // 0')" 0
 check "records counted on" test "$(cxlirqctl status --json | jq .records)" -ge "$records"
@@ -75,5 +75,5 @@ change_affinity "$irq"
 more_followed() {
 	[ "$(wc -l </tmp/followed)" -gt "$before" ]
 }
-check "a client that listened before still does" wait_for 10 more_followed
+check "a client that listened before still does" await 30 more_followed
 kill "$follower" 2>/dev/null

@@ -46,3 +46,14 @@ change_affinity() {
 		echo 1 >"$file"
 	fi
 }
+
+# await SECONDS COMMAND...: as wait_for, for a command whose own work would slow down what is awaited
+await() {
+	local end
+	end=$(($(guest_clock) + $1 * 100))
+	shift
+	until "$@"; do
+		[ "$(guest_clock)" -lt "$end" ] || return 1
+		sleep 1
+	done
+}

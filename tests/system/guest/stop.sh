@@ -11,11 +11,15 @@ ours() {
 	python3 programs.py
 }
 
+none_is_ours() {
+	[ -z "$(ours)" ]
+}
+
 check "the kernel has the programs while it runs" test "$(ours | wc -l)" -gt 40
 # shellcheck disable=SC2086
 check "systemctl stop" systemctl stop $units
 same "inactive" "$(systemctl is-active cxlirqd)" inactive
-same "no program is left in the kernel" "$(wait_for 10 test -z "$(ours)" || ours | head -n 3)" ""
+same "no program is left in the kernel" "$(await 30 none_is_ours || ours | head -n 3)" ""
 same "bpffs" "$(find /sys/fs/bpf -mindepth 1)" ""
 same "sockets" "$(find /run -type s -path '*cxlirqd*')" ""
 same "port" "$(ss -Hltn 'sport = :9967')" ""
@@ -34,4 +38,4 @@ same "the first scrape starts it" "$(curl -sS --max-time 120 http://127.0.0.1:99
 	grep -c '^cxlirq_up 1$')" 1
 systemctl stop cxlirqd-metrics.socket cxlirqd.service
 systemctl start cxlirqd.service
-check "as before" wait_for 60 healthy
+check "as before" await 120 healthy

@@ -12,6 +12,7 @@
 #: on arm64 modules nvme virtio_net
 #: on bench external cxlirq_msi
 #: programs setpriv
+#: on arm64 programs
 #: machine cxl
 #: on arm64 machine arm64
 #: timeout 600
@@ -91,19 +92,33 @@ same "by hand: the socket's directory" "$(stat -c %u:%g:%a /run/cxlirqd)" "$USER
 stop "by hand"
 check "by hand: it takes its socket away" test ! -e /run/cxlirqd/io.cxlirqd
 
-# as the unit has them
+# as the unit has them; by its path, for the shell would take its own setpriv, which knows less
 set -- -all,+bpf,+perfmon,+syslog,+sys_admin
-start "as the unit" setpriv --reuid=$USER --regid=$USER --clear-groups --no-new-privs --inh-caps="$1" \
-	--ambient-caps="$1" --bounding-set="$1" cxlirqd -c $conf
-judge "as the unit" $USER
-same "as the unit: it sees the same" "$seen" "$expected"
+if [ "$(uname -m)" = x86_64 ]; then
+	start "as the unit" /bin/setpriv --reuid=$USER --regid=$USER --clear-groups --no-new-privs \
+		--inh-caps="$1" --ambient-caps="$1" --bounding-set="$1" cxlirqd -c $conf
+	judge "as the unit" $USER
+	same "as the unit: it sees the same" "$seen" "$expected"
+else # there is no setpriv for it
+	start "by hand, again" cxlirqd -c $conf
+fi
 
 # --- a reload ---------------------------------------------------------------------
 
 msi=/sys/kernel/debug/cxlirq_msi
-# doorbells: how many there are
+
+# read_again N: so often
+read_again() {
+	[ "$(grep -c "settings read again" /tmp/log)" -eq "$1" ]
+}
+
+# doorbells: how many there are, those aside that were freed
 doorbells() {
-	cxlirqctl doorbells --json | grep -c '"type": "platform"'
+	cxlirqctl doorbells --json | grep '"state"' | grep -vc '"freed"'
+}
+
+doorbells_are() {
+	[ "$(doorbells)" -eq "$1" ]
 }
 
 if [ -e /lib/cxlirq/cxlirq_msi.ko ]; then
@@ -115,16 +130,17 @@ if [ -e /lib/cxlirq/cxlirq_msi.ko ]; then
 	settings "[Rules]" "DoorbellDevices=$device" "Disable=vector-hidden"
 	check "reload" cxlirqctl reload
 	same "vectors that the settings name are doorbells" "$(doorbells)" 4
-	echo "add plain 2" >$msi/control
-	wait_for 10 sh -c "[ \$(cxlirqctl doorbells --json | grep -c '\"type\": \"platform\"') -eq 6 ]" ||
-		fail "later ones, too" "$(doorbells)"
+	echo "del plain" >$msi/control
+	echo "add plain 6" >$msi/control
+	check "those that come later, too" wait_for 10 doorbells_are 6
 	settings
 	check "reload again" cxlirqctl reload
 	same "and then they are none" "$(doorbells)" 0
-	lost=$(sed -n 's/^ *"lost": \[\(.*\)\],*/\1/p' /tmp/status.json)
-	same "no record is lost" "$lost" ""
+	cxlirqctl status --json >/tmp/status.json
+	check "no record is lost" grep -q '"lost": \[\]' /tmp/status.json
 fi
+again=$(grep -c "settings read again" /tmp/log)
 kill -HUP "$daemon"
-wait_for 10 grep -q "settings read again" /tmp/log || fail "SIGHUP" "$(cat /tmp/log)"
+check "SIGHUP" wait_for 10 read_again $((again + 1))
 check "it lives on" answers
-stop "as the unit"
+stop "at the end"
