@@ -151,7 +151,7 @@ class Faults(unittest.TestCase):
                 with self.subTest(fault=fault):
                     run = subprocess.run(
                         [os.path.join(HERE, "host.py"), "--kernel", KERNEL, "--initrd", image,
-                         "--append", f"fault={fault}", "--timeout", "15" if fault == "hang" else "60"],
+                         "--append", f"fault={fault}", "--timeout", "15" if fault == "hang" else "180"],
                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
                     self.assertIn("ok before-the-fault\n", run.stdout, run.stderr)
                     self.assertIn("\n" + line, "\n" + run.stdout, run.stderr)

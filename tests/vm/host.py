@@ -364,7 +364,7 @@ def parse_arguments(argv):
     parser.add_argument("--append", action="append", default=[], metavar="STR",
                         help="for the kernel's command line")
     parser.add_argument("--timeout", type=int, metavar="S",
-                        help="default: 180, none with --interactive")
+                        help="default: 600, none with --interactive")
     parser.add_argument("--results", metavar="DIR", help="where the guest's files go")
     parser.add_argument("--console-log", metavar="F")
     parser.add_argument("--echo", action="store_true",
@@ -374,7 +374,7 @@ def parse_arguments(argv):
     options = parser.parse_args(argv[:end])
     options.qemu = argv[end + 1:]
     if options.timeout is None and not options.interactive:
-        options.timeout = 180
+        options.timeout = 600
     for name in (os.path.join(options.kernel, "vmlinuz"), options.initrd):
         if not os.path.isfile(name):
             parser.error(f"no such file: {name}")

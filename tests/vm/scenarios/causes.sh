@@ -15,7 +15,7 @@
 #: external cxlirq_msi
 #: modules virtio_net
 #: machine cxl
-#: timeout 300
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -43,7 +43,7 @@ ip addr add 10.0.2.15/24 dev "$eth"
 ip link set "$eth" up
 virtio=$(basename "$(readlink -f "/sys/class/net/$eth/device/..")")
 cxlirqd --record "$evidence/trace" >"$evidence/cxlirqd.log" 2>&1 &
-wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err "$evidence/cxlirqd.log")"
+wait_for 240 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err "$evidence/cxlirqd.log")"
 
 echo 0 >"$msi/immutable"
 echo Y >"$msi/follow"

@@ -11,7 +11,7 @@
 
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-check "cxlirqd answers" wait_for 60 answers
+check "cxlirqd answers" wait_for 240 answers
 nvme=$(basename "$(readlink -f /sys/class/nvme/nvme0/device)")
 
 # Of all its queues, as the kernel counts

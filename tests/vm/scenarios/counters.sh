@@ -14,7 +14,7 @@
 #: external cxlirq_cpmu
 #: programs perf prlimit
 #: machine cxl
-#: timeout 300
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -99,7 +99,7 @@ note "perf: $(perf --version)"
 printf '[Counters]\nEvents=clock_ticks m2s_req_memrd\nMax=20\n' >/tmp/cxlirqd.conf
 cxlirqd -c /tmp/cxlirqd.conf >"$out/cxlirqd.log" 2>&1 &
 daemon=$!
-check "cxlirqd answers" wait_for 60 answers
+check "cxlirqd answers" wait_for 240 answers
 mark begin
 control move all 100
 mark moved
@@ -283,8 +283,13 @@ mark mixed
 control add "$mem1" 3 counters=8
 check "full: a PMU" wait_for 5 pmu_is cxl_pmu_mem1.2
 mark full-before
-files=$(find /proc/$daemon/fd -type l | sed 's/.*\///' | sort -n | tail -n 1)
-prlimit --pid $daemon --nofile=$((files + 5)):4096
+# descriptors are taken from below, so that what is free under the limit is what can be had
+limit=0 free=0
+while [ "$free" -lt 4 ]; do
+	[ -e "/proc/$daemon/fd/$limit" ] || free=$((free + 1))
+	limit=$((limit + 1))
+done
+prlimit --pid $daemon --nofile=$limit:4096
 timeout 20 cxlirqctl counters stat --json --interval 0.5 --times 1 --pmu cxl_pmu_mem1.2 \
 	-e m2s_req_meminv,m2s_req_memrddata,m2s_req_memrdfwd,m2s_req_memwrfwd,m2s_req_memrdtee \
 	>"$out/full.stat" 2>"$out/full.stat.err"
@@ -316,7 +321,7 @@ nobody=$!
 nobody_answers() {
 	cxlirqctl -S /tmp/nobody/socket counters --json >"$out/nobody.json" 2>"$out/nobody.err"
 }
-check "nobody's daemon answers" wait_for 60 nobody_answers
+check "nobody's daemon answers" wait_for 240 nobody_answers
 kill $nobody
 wait $nobody
 

@@ -26,7 +26,7 @@ irq_of() {
 
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-if ! wait_for 60 cxlirqctl status >/dev/null 2>&1; then
+if ! wait_for 240 cxlirqctl status >/dev/null 2>&1; then
 	fail "cxlirqd" "it did not answer: $(cat /tmp/cxlirqd.log)"
 	exit 1
 fi

@@ -8,7 +8,7 @@
 #
 #: carry pci_epf_test
 #: external cxlirq_epc
-#: timeout 240
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -54,7 +54,7 @@ insmod /lib/cxlirq/cxlirq_epc.ko || fail "module" "cxlirq_epc does not load"
 modprobe pci_epf_test || fail "module" "pci_epf_test does not load"
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
+wait_for 240 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
 mkdir "$config/functions/pci_epf_test/func1"
 echo 8 >"$config/functions/pci_epf_test/func1/msi_interrupts"
 controller=$(ls "$config/controllers")

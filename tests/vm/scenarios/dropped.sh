@@ -8,7 +8,7 @@
 #
 #: carry pci_epf_test
 #: external cxlirq_epc cxlirq_epf
-#: timeout 240
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -48,7 +48,7 @@ echo 1 >"$parameters/count"
 controller=$(ls "$config/controllers")
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
+wait_for 240 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
 function_new cxlirq_twin twin
 function_new pci_epf_test other
 

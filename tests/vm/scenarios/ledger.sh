@@ -18,7 +18,7 @@
 #: external cxlirq_cpmu cxlirq_pci
 #: programs lspci cxl
 #: machine cxl
-#: timeout 300
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -76,7 +76,7 @@ offset() {
 serve() {
 	cxlirqd >>"$out/cxlirqd.log" 2>&1 &
 	daemon=$!
-	check "cxlirqd answers" wait_for 60 answers
+	check "cxlirqd answers" wait_for 240 answers
 	cxlirqctl events --follow --json >>"$out/events.json" 2>>"$out/events.err" &
 	events=$!
 }

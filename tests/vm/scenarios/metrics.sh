@@ -7,7 +7,7 @@
 #
 #: modules nvme
 #: machine cxl
-#: timeout 180
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -71,7 +71,7 @@ wait_for 10 nvmes_are 1 || fail "nvme" "none"
 nvme=$(function_of nvme)
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
+wait_for 240 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
 same "up" "$(metric up)" 1
 
 # Nobody touches the disk but this.

@@ -25,7 +25,7 @@ answers() {
 	cxlirqctl status >/dev/null 2>&1
 	[ $? -eq 3 ]
 }
-check "cxlirqd answers" wait_for 60 answers
+check "cxlirqd answers" wait_for 240 answers
 check "one line says why" test "$(grep -c 'BPF tracing is off' /tmp/cxlirqd.log)" -eq 1
 
 exits 3 cxlirqctl status --json

@@ -322,9 +322,9 @@ if [ "$(uname -m)" = x86_64 ]; then
 	# by its path, for the shell would take its own setpriv, which knows less
 	cat >/bin/as-user <<-'EOF'
 		#!/bin/sh
-		exec /bin/setpriv --reuid 900 --regid 900 --clear-groups \
-			--inh-caps=-all,+bpf,+perfmon,+syslog,+dac_read_search \
-			--ambient-caps=-all,+bpf,+perfmon,+syslog,+dac_read_search cxlirqd "$@"
+		caps=-all,+bpf,+perfmon,+syslog,+sys_admin,+dac_read_search
+		exec /bin/setpriv --reuid 900 --regid 900 --clear-groups --inh-caps=$caps \
+			--ambient-caps=$caps cxlirqd "$@"
 	EOF
 	chmod 755 /bin/as-user
 	start user as-user

@@ -189,7 +189,7 @@ function_bind cxlirq_twin twin
 printf '[Rules]\nDoorbellDevices=cxlirq_epc\n' >/tmp/cxlirqd.conf
 cxlirqd -c /tmp/cxlirqd.conf --record $out/trace >$out/cxlirqd.log 2>&1 &
 daemon=$!
-check "cxlirqd answers" wait_for 60 answers
+check "cxlirqd answers" wait_for 240 answers
 cxlirqctl events --follow --json >$out/events.json 2>$out/events.err &
 events=$!
 function_unbind twin

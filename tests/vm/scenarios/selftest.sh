@@ -10,7 +10,7 @@
 #: machine cxl
 #: on arm64 modules nvme virtio_net
 #: on arm64 machine arm64
-#: timeout 240
+#: timeout 900
 
 . /guest.sh
 

@@ -15,7 +15,7 @@
 #: on arm64 programs
 #: machine cxl
 #: on arm64 machine arm64
-#: timeout 600
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh

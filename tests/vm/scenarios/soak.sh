@@ -8,7 +8,7 @@
 #
 #: modules cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net
 #: machine cxl
-#: timeout 600
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -39,7 +39,7 @@ ip addr add 10.0.2.15/24 dev "$eth"
 ip link set "$eth" up
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
+wait_for 240 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/cxlirqd.log)"
 
 # Affinity writes go to interrupts whose devices stay: ports, the second memory device, the
 # machine's own channel.

@@ -11,7 +11,7 @@
 #
 #: external cxlirq_msi
 #: machine cxl
-#: timeout 300
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -27,7 +27,7 @@ daemon_on() {
 	printf '[Store]\nDirectory=%s\nMaxSize=16M\n' "$1" >/tmp/store.conf
 	cxlirqd -c /tmp/store.conf >/tmp/log 2>&1 &
 	daemon=$!
-	wait_for 60 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/log)"
+	wait_for 240 answers || fail "cxlirqd answers" "$(cat /tmp/answers.err /tmp/log)"
 }
 
 daemon_off() {

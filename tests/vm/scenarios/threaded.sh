@@ -24,7 +24,7 @@ handler_is() {
 
 cxlirqd >/tmp/cxlirqd.log 2>&1 &
 daemon=$!
-check "cxlirqd answers" wait_for 60 sh -c 'cxlirqctl status >/dev/null 2>&1'
+check "cxlirqd answers" wait_for 240 sh -c 'cxlirqctl status >/dev/null 2>&1'
 
 # The kernel's own word for it: a thread per handler.
 check "handlers are threads" sh -c 'ps -o comm | grep -q "^irq/.*-nvme0q0"'

@@ -18,7 +18,7 @@
 #: machine cxl
 #: on arm64 modules nvme virtio_net
 #: on arm64 machine arm64
-#: timeout 500
+#: timeout 900
 
 # shellcheck source=tests/vm/guest.sh
 . /guest.sh
@@ -194,7 +194,7 @@ network_up
 
 cxlirqd --record "$evidence/trace" >"$evidence/cxlirqd.log" 2>&1 &
 daemon=$!
-if wait_for 60 answers; then
+if wait_for 240 answers; then
 	pass "cxlirqd answers"
 else
 	fail "cxlirqd answers" "$(cat /tmp/answers.err "$evidence/cxlirqd.log")"
