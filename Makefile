@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make            the two programs, in build/
-# make check      every test; make demo, make demo-shell: a virtual CXL host
+# make check      every test (check-matrix: on every kernel); make demo, make demo-shell: a virtual CXL host
+# make fuzz       parsers, for long; make check does it for a while
+# make fault      each call that may fail does, once; make check tries some of them
+# make bench      what it costs, in tests/bench/RESULTS.md
 # make deb        the Debian package, for the release that this machine runs, in build/
 # For another architecture: CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=DIR BUILD=build/arm64, where DIR
 # holds its libraries (tests/vm/sysroot.sh makes one).
@@ -13,6 +16,7 @@ BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/cxlirqd
 LIBDIR     ?= $(PREFIX)/lib
+LIBEXECDIR ?= $(PREFIX)/libexec
 UNITDIR    ?= $(LIBDIR)/systemd/system
 SYSUSERSDIR ?= $(LIBDIR)/sysusers.d
 TMPFILESDIR ?= $(LIBDIR)/tmpfiles.d
@@ -49,7 +53,7 @@ endif
 
 LIBRARIES  := libbpf libsystemd jansson libcap libpci inih sqlite3 smartcols ncursesw libmicrohttpd zlib
 # these install what is missing first, and build in a second make
-FIRST_GOALS := clean packages check lint deb demo demo-shell
+FIRST_GOALS := clean packages check check-matrix fuzz fault bench lint deb demo demo-shell
 ifeq ($(filter $(FIRST_GOALS),$(MAKECMDGOALS)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 DAEMON_LIBS := $(shell $(PKG_CONFIG) --libs libbpf libsystemd jansson libcap libpci inih sqlite3 libmicrohttpd zlib)
@@ -76,8 +80,9 @@ BPF_CFLAGS := $(EXTRA) -g -O2 -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude 
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' $(1) $(2))
 
-# maps and knobs first: the linker of libbpf 1.1 places a map wrongly that is used before it is defined
-BPF_SOURCES := bpf/cxlirqd.bpf.c $(filter-out bpf/cxlirqd.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
+# maps and knobs first: the linker of libbpf 1.1 places a map wrongly that is used before it is defined;
+# the guard is an object of its own
+BPF_SOURCES := bpf/cxlirqd.bpf.c $(filter-out bpf/cxlirqd.bpf.c bpf/guard.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
 LIB_SOURCES := $(filter-out daemon/main.c,$(sort $(wildcard daemon/*.c)))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
@@ -105,6 +110,10 @@ $(BUILD)/cxlirqd.skel.h: $(BUILD)/cxlirqd.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name cxlirqd_bpf > $@.tmp && mv $@.tmp $@
 
+$(BUILD)/guard.skel.h: $(BUILD)/bpf/guard.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name guard_bpf > $@.tmp && mv $@.tmp $@
+
 $(BUILD)/io.cxlirqd.varlink.h: include/cxlirqd/io.cxlirqd.varlink
 	$(call say,TEXT,$@)
 	$(Q)mkdir -p $(@D)
@@ -131,6 +140,7 @@ $(BUILD)/page-files.h: $(foreach file,$(PAGE_FILES),$(lastword $(subst :, ,$(fil
 	  sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $${file##*:}; echo ';'; done > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/daemon/probe-load.o: | $(BUILD)/cxlirqd.skel.h
+$(BUILD)/daemon/guard-hook.o: | $(BUILD)/guard.skel.h
 $(BUILD)/daemon/sink-varlink.o: | $(BUILD)/io.cxlirqd.varlink.h
 $(BUILD)/cli/completion.o: | $(BUILD)/completion-files.h
 $(BUILD)/daemon/page.o: | $(BUILD)/page-files.h
@@ -166,6 +176,7 @@ install: all
 	for unit in $(UNITS); do \
 	  sed $(UNIT_WORDS) units/$$unit* > $(DESTDIR)$(UNITDIR)/$$unit && \
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
+	install -Dm755 contrib/irqbalance/cxlirq-policy $(DESTDIR)$(LIBEXECDIR)/cxlirqd/irqbalance-policy
 	install -Dm644 contrib/completion/cxlirqctl.bash $(DESTDIR)$(BASHCOMPDIR)/cxlirqctl
 	install -Dm644 contrib/completion/cxlirqctl.zsh $(DESTDIR)$(ZSHCOMPDIR)/_cxlirqctl
 	install -Dm644 contrib/completion/cxlirqctl.fish $(DESTDIR)$(FISHCOMPDIR)/cxlirqctl.fish
@@ -194,4 +205,4 @@ clean:
 .PHONY: all install deb clean
 .DELETE_ON_ERROR:
 
--include $(BPF_OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(BUILD)/daemon/main.d
+-include $(BPF_OBJECTS:.o=.d) $(BUILD)/bpf/guard.bpf.d $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(BUILD)/daemon/main.d

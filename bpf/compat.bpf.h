@@ -61,49 +61,6 @@ static __always_inline u64 desc_of_irq(u32 irq)
 	return slot.entry;
 }
 
-/* tot_count grew from u32 to unsigned long in 7.x */
-static __always_inline u64 desc_total(struct irq_desc *desc)
-{
-	if (bpf_core_field_size(struct irq_desc, tot_count) == 8)
-		return BPF_CORE_READ(desc, tot_count);
-	return BPF_CORE_READ((struct irq_desc___u32_count *)desc, tot_count);
-}
-
-/* cpumask_var_t: a pointer with CONFIG_CPUMASK_OFFSTACK, else an array of one */
-static __always_inline const void *desc_mask(struct irq_desc *desc, u32 which)
-{
-	struct irq_common_data___pointer *p =
-		(void *)desc + bpf_core_field_offset(struct irq_desc, irq_common_data);
-	struct irq_common_data___inline *i = (void *)p;
-	struct irq_desc___pointer *dp = (void *)desc;
-	struct irq_desc___inline *di = (void *)desc;
-	const void *mask = NULL;
-
-	switch (which) {
-	case RECORD_MASK_AFFINITY:
-		if (bpf_core_field_exists(i->affinity))
-			return (void *)i +
-			       bpf_core_field_offset(struct irq_common_data___inline, affinity);
-		if (bpf_core_field_exists(p->affinity))
-			READ(mask, &p->affinity);
-		return mask;
-	case RECORD_MASK_EFFECTIVE:
-		if (bpf_core_field_exists(i->effective_affinity))
-			return (void *)i + bpf_core_field_offset(struct irq_common_data___inline,
-								 effective_affinity);
-		if (bpf_core_field_exists(p->effective_affinity))
-			READ(mask, &p->effective_affinity);
-		return mask;
-	default:
-		if (bpf_core_field_exists(di->pending_mask))
-			return (void *)di +
-			       bpf_core_field_offset(struct irq_desc___inline, pending_mask);
-		if (bpf_core_field_exists(dp->pending_mask))
-			READ(mask, &dp->pending_mask);
-		return mask;
-	}
-}
-
 /*
  * A managed resource of the kind that devm_request_irq() adds. 7.1 moved the release function out
  * of the list node. @entry: the node's list entry, the first field of struct devres in all.

@@ -3,14 +3,15 @@
  * The one object: knobs, maps and counters that the hook files share, and the program that looks
  * up the kernel's roots. The hook files are linked with this one into the skeleton.
  */
-#include "compat.bpf.h"
+#include "vector.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 struct ring_map ring SEC(".maps");
 struct tasks_map tasks SEC(".maps");
+struct messages_map messages SEC(".maps");
 
-const volatile __u64 key_secret[2] = {};
+const volatile __u32 key_rounds[KEY_ROUNDS] = {};
 const volatile __u32 mask_words = 4;
 const volatile __u32 mask_bytes = 8;
 const volatile __u32 n_cpus = 1;
@@ -20,31 +21,20 @@ struct roots roots = {};
 volatile __u64 zero = 0;
 
 /*
- * Speck64/128 (a public block cipher of 27 rounds), keyed anew at each start of the daemon. A
- * permutation: different addresses give different keys, and without the secret no key gives an
- * address.
+ * Speck64/128 (a public block cipher of 27 rounds), keyed anew at each start of the daemon, which
+ * has computed what each round is keyed with: a record has up to eight keys. A permutation: different
+ * addresses give different keys, and without the secret no key gives an address.
  */
 __noinline u64 emit_key(u64 address)
 {
-	u32 x = address >> 32, y = address, k, l0, l1, l2, l;
-	u64 secret;
+	u32 x = address >> 32, y = address;
 
 	if (!address)
 		return 0;
-	secret = key_secret[0];
-	k = secret;
-	l0 = secret >> 32;
-	secret = key_secret[1];
-	l1 = secret;
-	l2 = secret >> 32;
-	for (u32 i = 0; i < 27; i++) {
-		x = (((x >> 8) | (x << 24)) + y) ^ k;
+#pragma unroll
+	for (u32 i = 0; i < KEY_ROUNDS; i++) {
+		x = (((x >> 8) | (x << 24)) + y) ^ key_rounds[i];
 		y = ((y << 3) | (y >> 29)) ^ x;
-		l = (k + ((l0 >> 8) | (l0 << 24))) ^ i;
-		k = ((k << 3) | (k >> 29)) ^ l;
-		l0 = l1;
-		l1 = l2;
-		l2 = l;
 	}
 	return (u64)x << 32 | y;
 }
@@ -72,10 +62,9 @@ static __always_inline bool is_installing(const struct record_header *h)
 
 __noinline int emit_header(struct record_header *h, u32 type, u32 size)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_context *context = emit_task();
 	u64 id = bpf_get_current_pid_tgid();
-	u32 flags = 0;
 
 	if (!h)
 		return 0;
@@ -95,37 +84,11 @@ __noinline int emit_header(struct record_header *h, u32 type, u32 size)
 		else if (context->n_probes)
 			h->cause = RECORD_CAUSE_PROBE;
 	}
-	READ(flags, &task->flags);
-	if (flags & PF_KTHREAD)
+	if (task->flags & PF_KTHREAD)
 		h->flags = RECORD_F_KTHREAD;
 	bpf_get_current_comm(h->comm, sizeof(h->comm));
 	if (h->flags && is_installing(h))
 		h->flags |= RECORD_F_INSTALL;
-	return 0;
-}
-
-__noinline int emit_dev(struct record_dev *r, u64 device)
-{
-	struct device *dev = (void *)device;
-	struct device_driver *driver;
-	struct module *owner;
-
-	if (!r || !dev)
-		return 0;
-	r->key = emit_key(device);
-	emit_string(r->name, BPF_CORE_READ(dev, kobj.name));
-	emit_string(r->bus, BPF_CORE_READ(dev, bus, name));
-	driver = BPF_CORE_READ(dev, driver);
-	if (!driver)
-		return 0;
-	emit_string(r->driver, BPF_CORE_READ(driver, name));
-	owner = BPF_CORE_READ(driver, owner);
-	if (owner)
-		bpf_probe_read_kernel_str(r->module, sizeof(r->module),
-					  (void *)owner +
-						  bpf_core_field_offset(struct module, name));
-	else
-		emit_string(r->module, BPF_CORE_READ(driver, mod_name));
 	return 0;
 }
 

@@ -17,14 +17,14 @@ __noinline int domain_emit(u64 address, u32 reason, u32 mapped)
 		return 0;
 	r->reason = reason;
 	r->key = emit_key(address);
-	r->parent = emit_key(addr(BPF_CORE_READ(domain, parent)));
+	r->parent = emit_key((u64)BPF_CORE_READ(domain, parent));
 	r->flags = BPF_CORE_READ(domain, flags);
 	r->bus_token = BPF_CORE_READ(domain, bus_token);
 	r->hwirq_max = BPF_CORE_READ(domain, hwirq_max);
 	r->mapcount = BPF_CORE_READ(domain, mapcount);
 	r->mapped = mapped;
 	emit_string(r->name, BPF_CORE_READ(domain, name));
-	emit_dev(&r->device, addr(BPF_CORE_READ(domain, dev)));
+	emit_dev(&r->device, (u64)BPF_CORE_READ(domain, dev));
 	emit_submit(r);
 	return 1;
 }
@@ -74,8 +74,8 @@ int domain_of_device(u64 *ctx)
 			     domid * bpf_core_type_size(struct msi_dev_domain) +
 			     bpf_core_field_offset(struct msi_dev_domain, domain));
 	/* what its parent declares is what matters for it, and may have changed since it was made */
-	domain_emit(addr(BPF_CORE_READ(domain, parent)), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
-	domain_emit(addr(domain), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
+	domain_emit((u64)BPF_CORE_READ(domain, parent), RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
+	domain_emit((u64)domain, RECORD_REASON_UPDATED, DOMAIN_NOT_WALKED);
 	return 0;
 }
 

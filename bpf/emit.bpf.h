@@ -21,7 +21,7 @@ struct ring_map {
 extern struct ring_map ring SEC(".maps");
 
 /* Knobs, set before load (cxlirqd.bpf.c) */
-extern const volatile __u64 key_secret[2];
+extern const volatile __u32 key_rounds[KEY_ROUNDS];
 extern const volatile __u32 mask_words; /* 4, 16 or 128: the record's size class */
 extern const volatile __u32 mask_bytes; /* what this kernel's masks really have */
 extern const volatile __u32 n_cpus;
@@ -51,8 +51,16 @@ extern struct tasks_map tasks SEC(".maps");
 
 /*
  * Functions below that are not static are verified once, by themselves, which keeps each program
- * small for the verifier. They take kernel addresses as numbers: addr() makes one of a pointer.
+ * small for the verifier. They take kernel addresses as numbers, and a pointer that the verifier knows
+ * the type of (a hook's argument) becomes one only by way of memory: @slot of a record that is being made.
  */
+#define NUMBER(slot, pointer)                                                                      \
+	({                                                                                         \
+		*(volatile u64 *)&(slot) = (u64)(pointer);                                         \
+		*(volatile u64 *)&(slot);                                                          \
+	})
+
+/* The same where there is no record at hand; costs a call. */
 static __always_inline u64 addr(const volatile void *pointer)
 {
 	u64 value = 0;

@@ -20,15 +20,21 @@ typedef __u32 u32;
 typedef __s32 s32;
 typedef __u64 u64;
 
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define IRQ_PER_CPU_FLAGS ((1 << 9) | (1 << 17)) /* _IRQ_PER_CPU, _IRQ_PER_CPU_DEVID */
 #define IRQD_SETAFFINITY_PENDING (1 << 8)
 #define MAX_ERRNO 4095
+#define MAY_WRITE 2
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct list_head {
 	struct list_head *next;
+};
+
+struct spinlock {
+	u8 unread[0];
 };
 
 struct kset {
@@ -237,6 +243,8 @@ struct irq_data {
 struct task_struct {
 	int pid;
 	unsigned int flags;
+	struct task_struct *group_leader;
+	u64 start_boottime;
 };
 
 struct cpuhp_cpu_state {
@@ -345,6 +353,30 @@ struct irq_matrix {
 	unsigned int total_allocated;
 	unsigned int online_maps;
 	struct cpumap *maps;
+};
+
+/* include/linux/fs.h, fs/proc/internal.h: a file, and what procfs keeps of it */
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct proc_dir_entry {
+	void *data;
+	struct proc_dir_entry *parent;
+	const char *name;
+};
+
+struct proc_inode {
+	struct proc_dir_entry *pde;
+	struct inode vfs_inode;
 };
 
 #pragma clang attribute pop

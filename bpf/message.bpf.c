@@ -57,29 +57,13 @@ int irqs_freed(u64 *ctx)
 	return 0;
 }
 
-static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct msi_msg *new,
-					 bool old_known)
+static __always_inline void message_send(struct record_message *r, struct msi_msg *new)
 {
-	struct record_message *r = emit_new(RECORD_MESSAGE, struct record_message);
-	u64 desc;
+	u64 desc = desc_of_irq(r->irq);
 
-	if (!r)
-		return;
-	r->irq = irq;
-	r->count = 1;
-	if (msi) {
-		r->msi_key = emit_key(addr(msi));
-		r->msi_index = BPF_CORE_READ(msi, msi_index);
-		r->count = BPF_CORE_READ(msi, nvec_used);
-		r->old_message.address_lo = BPF_CORE_READ(msi, msg.address_lo);
-		r->old_message.address_hi = BPF_CORE_READ(msi, msg.address_hi);
-		r->old_message.data = BPF_CORE_READ(msi, msg.data);
-		r->old_known = old_known;
-	}
-	r->new_message.address_lo = BPF_CORE_READ(new, address_lo);
-	r->new_message.address_hi = BPF_CORE_READ(new, address_hi);
-	r->new_message.data = BPF_CORE_READ(new, data);
-	desc = desc_of_irq(irq);
+	r->new_message.address_lo = new->address_lo;
+	r->new_message.address_hi = new->address_hi;
+	r->new_message.data = new->data;
 	if (desc)
 		r->state =
 			BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
@@ -90,16 +74,47 @@ static __always_inline void message_emit(struct msi_desc *msi, u32 irq, struct m
 SEC("?fentry/__pci_write_msi_msg")
 int message_pci(u64 *ctx)
 {
+	struct record_message *r = emit_new(RECORD_MESSAGE, struct record_message);
 	struct msi_desc *msi = (void *)ctx[0];
 
-	message_emit(msi, BPF_CORE_READ(msi, irq), (void *)ctx[1], true);
+	if (!r)
+		return 0;
+	r->irq = msi->irq;
+	r->msi_key = emit_key(NUMBER(r->msi_key, msi));
+	r->msi_index = msi->msi_index;
+	r->count = msi->nvec_used;
+	r->old_message.address_lo = msi->msg.address_lo;
+	r->old_message.address_hi = msi->msg.address_hi;
+	r->old_message.data = msi->msg.data;
+	r->old_known = true;
+	message_send(r, (void *)ctx[1]);
 	return 0;
 }
 
 /* Platform MSI keeps no message in the descriptor: the old one is what was seen last. */
 static __always_inline int message_platform(struct irq_data *data, struct msi_msg *new)
 {
-	message_emit(BPF_CORE_READ(data, common, msi_desc), BPF_CORE_READ(data, irq), new, false);
+	struct msi_desc *msi = BPF_CORE_READ(data, common, msi_desc);
+	struct record_msg message = {};
+	struct record_message *r;
+	u32 irq = data->irq;
+
+	message.address_lo = new->address_lo;
+	message.address_hi = new->address_hi;
+	message.data = new->data;
+	/* first: a walk that meets the new one has its record behind it */
+	bpf_map_update_elem(&messages, &irq, &message, BPF_ANY);
+	r = emit_new(RECORD_MESSAGE, struct record_message);
+	if (!r)
+		return 0;
+	r->irq = irq;
+	r->count = 1;
+	if (msi) {
+		r->msi_key = emit_key((u64)msi);
+		r->msi_index = BPF_CORE_READ(msi, msi_index);
+		r->count = BPF_CORE_READ(msi, nvec_used);
+	}
+	message_send(r, new);
 	return 0;
 }
 

@@ -11,7 +11,11 @@
 #define OWNER_CHILDREN_MAX 64
 #define OWNER_ANCESTORS_MAX 6
 #define OWNER_COOKIE_WORDS 6 /* no more: what lies behind a small object belongs to another */
-#define OWNER_BUS_OBJECT 64 /* a bus' own struct begins at most this far before its device */
+/*
+ * A bus' own struct begins at most this far before its device: struct virtio_device has two locks there,
+ * of 4 bytes each, or 32 with PREEMPT_RT.
+ */
+#define OWNER_BUS_OBJECT (56 + 2 * bpf_core_type_size(struct spinlock))
 
 struct owner_context {
 	struct list_head *node, *head;
@@ -23,12 +27,12 @@ struct owner_context {
 /* 0 = unrelated, 1 = what the cookie points to names @dev, 2 = the cookie itself does */
 static __always_inline int owner_matches(struct owner_context *c, struct device *dev)
 {
-	u64 base = addr(dev), data;
+	u64 base = (u64)dev, data;
 	int match = 0;
 
 	if (!c || !base)
 		return 0;
-	data = addr(BPF_CORE_READ(dev, driver_data));
+	data = (u64)BPF_CORE_READ(dev, driver_data);
 	for (u32 i = 0; i <= OWNER_COOKIE_WORDS; i++) {
 		u64 word = c->words[i];
 
@@ -93,43 +97,43 @@ __noinline u64 owner_of_cookie(u64 provider_address, u64 cookie)
 		bpf_loop(OWNER_CHILDREN_MAX, owner_child, &c, 0);
 	}
 	if (c.exact)
-		return addr(c.exact);
+		return (u64)c.exact;
 	if (c.n_content)
-		return c.n_content == 1 ? addr(c.content) : 0;
+		return c.n_content == 1 ? (u64)c.content : 0;
 	match = owner_matches(&c, provider);
 	return match ? provider_address : 0;
 }
 
 /* The innermost device that this task is probing, if @provider is it or an ancestor of it */
-static __always_inline struct device *owner_hint(struct device *provider)
+static __always_inline u64 owner_hint(u64 provider)
 {
 	struct task_context *task = emit_task();
-	struct device *dev, *hint;
+	u64 dev, hint;
 	u32 top;
 
 	if (!task)
-		return NULL;
+		return 0;
 	top = task->n_probes - 1;
 	if (top >= TASK_PROBES)
-		return NULL;
-	hint = (void *)task->probes[top];
+		return 0;
+	hint = task->probes[top];
 	if (!provider)
 		return hint;
 	dev = hint;
 	for (u32 i = 0; i < OWNER_ANCESTORS_MAX; i++) {
 		if (!dev)
 			break;
-		if (addr(dev) == addr(provider))
+		if (dev == provider)
 			return hint;
-		dev = BPF_CORE_READ(dev, parent);
+		dev = (u64)BPF_CORE_READ((struct device *)dev, parent);
 	}
-	return NULL;
+	return 0;
 }
 
 static __always_inline void owner_symbol(char *dst, u32 size, const void *function)
 {
 	static const char format[] = "%ps";
-	u64 argument = addr(function);
+	u64 argument = (u64)function;
 
 	if (argument)
 		bpf_snprintf(dst, size, format, &argument, sizeof(argument));
@@ -141,7 +145,7 @@ __noinline int owner_emit_action(u64 desc_address, u64 action_address, u32 reaso
 	struct irqaction *action = (void *)action_address;
 	struct record_action *r;
 	struct task_struct *thread;
-	struct device *provider;
+	u64 provider, cookie;
 
 	if (!desc || !action)
 		return 1;
@@ -152,7 +156,8 @@ __noinline int owner_emit_action(u64 desc_address, u64 action_address, u32 reaso
 	r->irq = BPF_CORE_READ(desc, irq_data.irq);
 	r->vector = emit_key(desc_address);
 	r->key = emit_key(action_address);
-	r->cookie = emit_key(addr(BPF_CORE_READ(action, dev_id)));
+	cookie = (u64)BPF_CORE_READ(action, dev_id);
+	r->cookie = emit_key(cookie);
 	r->flags = BPF_CORE_READ(action, flags);
 	thread = BPF_CORE_READ(action, thread);
 	if (thread)
@@ -161,10 +166,10 @@ __noinline int owner_emit_action(u64 desc_address, u64 action_address, u32 reaso
 	owner_symbol(r->handler, sizeof(r->handler), BPF_CORE_READ(action, handler));
 	owner_symbol(r->thread_handler, sizeof(r->thread_handler),
 		     BPF_CORE_READ(action, thread_fn));
-	provider = BPF_CORE_READ(desc, irq_common_data.msi_desc, dev);
+	provider = (u64)BPF_CORE_READ(desc, irq_common_data.msi_desc, dev);
 	if (reason == RECORD_REASON_REQUESTED)
-		emit_dev(&r->hint, addr(owner_hint(provider)));
-	emit_dev(&r->device, owner_of_cookie(addr(provider), addr(BPF_CORE_READ(action, dev_id))));
+		emit_dev(&r->hint, owner_hint(provider));
+	emit_dev(&r->device, owner_of_cookie(provider, cookie));
 	emit_submit(r);
 	return 1;
 }
@@ -227,7 +232,7 @@ int probe_pci_entered(u64 *ctx)
 	struct drv_dev_and_id *arg = (void *)ctx[0];
 	struct pci_dev *pdev = BPF_CORE_READ(arg, dev);
 
-	return probe_begin(addr((void *)pdev + bpf_core_field_offset(struct pci_dev, dev)));
+	return probe_begin((u64)pdev + bpf_core_field_offset(struct pci_dev, dev));
 }
 
 SEC("?fexit/local_pci_probe")

@@ -46,12 +46,19 @@ __noinline int xarray_slot(u64 head, u64 index, struct tree_slot *slot)
 	return 0;
 }
 
+#define MAPLE_PIVOTS 15
+
+/* All pivots of a node of a kind, and which of them is the last */
+#define maple_read(node, kind, ret_pivots, ret_end)                                                \
+	(bpf_probe_read_kernel((ret_pivots), sizeof(((kind *)NULL)->pivot),                        \
+			       (void *)(node) + bpf_core_field_offset(kind, pivot)) ||             \
+	 READ(*(ret_end), (void *)(node) + bpf_core_field_offset(kind, meta.end)))
+
 /* Maple tree (include/linux/maple_tree.h): only the root is tagged as an xarray node would be. */
 __noinline int maple_slot(u64 root, u64 index, struct tree_slot *slot)
 {
-	u64 entry = root, max = ~0ULL, pivot;
+	u64 entry = root, max = ~0ULL;
 	u32 type = 0, i;
-	u8 end;
 
 	if (!slot)
 		return -1;
@@ -63,38 +70,31 @@ __noinline int maple_slot(u64 root, u64 index, struct tree_slot *slot)
 		return 0;
 	}
 	for (u32 depth = 0; depth < 8; depth++) {
-		u64 node = entry & ~255ULL, pivots, slots;
-		u32 n_pivots;
+		u64 node = entry & ~255ULL, pivots[MAPLE_PIVOTS] = {}, slots;
+		u32 n_pivots = MAPLE_PIVOTS;
+		u8 end = 0;
 
 		type = (entry >> 3) & 15;
-		end = 0;
 		if (type == 3) { /* maple_arange_64 */
-			pivots = bpf_core_field_offset(struct maple_arange_64, pivot);
+			if (maple_read(node, struct maple_arange_64, pivots, &end))
+				return -1;
 			slots = bpf_core_field_offset(struct maple_arange_64, slot);
 			n_pivots = 9;
-			READ(end, (void *)node +
-					  bpf_core_field_offset(struct maple_arange_64, meta.end));
 		} else { /* maple_leaf_64, maple_range_64 */
-			pivots = bpf_core_field_offset(struct maple_range_64, pivot);
+			if (maple_read(node, struct maple_range_64, pivots, &end))
+				return -1;
 			slots = bpf_core_field_offset(struct maple_range_64, slot);
-			n_pivots = 15;
-			pivot = 0;
-			READ(pivot, (void *)node + pivots + 14 * 8);
-			if (pivot)
-				end = 15;
-			else
-				READ(end, (void *)node + bpf_core_field_offset(
-								 struct maple_range_64, meta.end));
+			/* a full one has its last pivot, and no end */
+			if (pivots[MAPLE_PIVOTS - 1])
+				end = MAPLE_PIVOTS;
 		}
 		if (end > n_pivots)
 			end = n_pivots;
-		for (i = 0; i < 15; i++) {
+		for (i = 0; i < MAPLE_PIVOTS; i++) {
 			if (i >= end)
 				break;
-			if (READ(pivot, (void *)node + pivots + i * 8))
-				return -1;
-			if (pivot >= index) {
-				max = pivot;
+			if (pivots[i] >= index) {
+				max = pivots[i];
 				break;
 			}
 		}

@@ -4,6 +4,7 @@
  * never has to replay differences. The snapshot calls the same function.
  */
 #include "vector.bpf.h"
+#include "load.bpf.h"
 
 struct count_context {
 	u64 sum;
@@ -21,13 +22,21 @@ static long vector_count_cpu(u32 cpu, struct count_context *c)
 	return 0;
 }
 
+/* tot_count grew from u32 to unsigned long in 7.x */
+static __always_inline u64 vector_total(struct irq_desc *desc)
+{
+	if (bpf_core_field_size(struct irq_desc, tot_count) == 8)
+		return LOAD(desc, tot_count);
+	return LOAD((struct irq_desc___u32_count *)desc, tot_count);
+}
+
 /* As the kernel's kstat_irqs_desc(): only device interrupts keep a total. */
 static __always_inline u64 vector_count(struct irq_desc *desc, u32 status)
 {
 	struct count_context c = { .sum = zero };
 
 	if (!(status & IRQ_PER_CPU_FLAGS))
-		return desc_total(desc);
+		return vector_total(desc);
 	c.counts = BPF_CORE_READ(desc, kstat_irqs);
 	if (!c.counts || !roots.per_cpu_offset)
 		return 0;
@@ -35,31 +44,59 @@ static __always_inline u64 vector_count(struct irq_desc *desc, u32 status)
 	return c.sum;
 }
 
+__noinline int emit_dev(struct record_dev *r, u64 device)
+{
+	struct device *dev = OBJECT(struct device, device);
+	struct device_driver *driver;
+	const struct bus_type *bus;
+	struct module *owner;
+
+	if (!r || !device)
+		return 0;
+	r->key = emit_key(device);
+	emit_string(r->name, LOAD(dev, kobj.name));
+	bus = LOAD(dev, bus);
+	if (bus)
+		emit_string(r->bus, LOAD(bus, name));
+	driver = LOAD(dev, driver);
+	if (!driver)
+		return 0;
+	emit_string(r->driver, LOAD(driver, name));
+	owner = LOAD(driver, owner);
+	if (owner)
+		emit_string(r->module, owner->name);
+	else
+		emit_string(r->module, LOAD(driver, mod_name));
+	return 0;
+}
+
 static __always_inline void vector_levels(struct record_vector *r, struct irq_desc *desc)
 {
-	struct irq_data *data = (void *)desc + bpf_core_field_offset(struct irq_desc, irq_data);
+	struct irq_data *data = &desc->irq_data;
 
-	if (!r)
-		return;
 	for (u32 i = 0; i < RECORD_LEVELS; i++) {
+		struct record_level *level = &r->levels[i];
 		struct apic_chip_data *apic;
+		struct irq_chip *chip;
 
 		if (!data)
 			break;
-		r->levels[i].domain = emit_key(addr(BPF_CORE_READ(data, domain)));
-		r->levels[i].hwirq = BPF_CORE_READ(data, hwirq);
-		emit_string(r->levels[i].chip, BPF_CORE_READ(data, chip, name));
+		level->domain = emit_key(NUMBER(level->domain, LOAD(data, domain)));
+		level->hwirq = LOAD(data, hwirq);
+		chip = LOAD(data, chip);
+		if (chip)
+			emit_string(level->chip, LOAD(chip, name));
 		r->n_levels = i + 1;
-		if (bpf_core_type_exists(struct apic_chip_data) && r->levels[i].chip[0] == 'A' &&
-		    r->levels[i].chip[1] == 'P' && r->levels[i].chip[2] == 'I' &&
-		    r->levels[i].chip[3] == 'C' && !r->levels[i].chip[4]) {
-			apic = BPF_CORE_READ(data, chip_data);
+		if (bpf_core_type_exists(struct apic_chip_data) && level->chip[0] == 'A' &&
+		    level->chip[1] == 'P' && level->chip[2] == 'I' && level->chip[3] == 'C' &&
+		    !level->chip[4]) {
+			apic = OBJECT(struct apic_chip_data, LOAD(data, chip_data));
 			if (apic) {
-				r->x86_vector = BPF_CORE_READ(apic, vector);
-				r->x86_cpu = BPF_CORE_READ(apic, cpu);
+				r->x86_vector = LOAD(apic, vector);
+				r->x86_cpu = LOAD(apic, cpu);
 			}
 		}
-		data = BPF_CORE_READ(data, parent_data);
+		data = LOAD(data, parent_data);
 	}
 }
 
@@ -75,54 +112,60 @@ static __always_inline u32 vector_msi_type(struct msi_desc *msi, const char *bus
 	return RECORD_MSI_PCI_MSI;
 }
 
-static __always_inline void vector_msi(struct record_vector *r, struct irq_desc *desc)
+static __always_inline void vector_kept_message(struct record_vector *r)
 {
-	struct msi_desc *msi = BPF_CORE_READ(desc, irq_common_data.msi_desc);
+	u32 irq = r->irq;
+	struct record_msg *kept = bpf_map_lookup_elem(&messages, &irq);
 
-	if (!msi || !r)
+	if (!kept)
 		return;
-	r->msi_key = emit_key(addr(msi));
-	r->msi_index = BPF_CORE_READ(msi, msi_index);
-	r->msi_irq = BPF_CORE_READ(msi, irq);
-	r->msi_count = BPF_CORE_READ(msi, nvec_used);
-	r->message.address_lo = BPF_CORE_READ(msi, msg.address_lo);
-	r->message.address_hi = BPF_CORE_READ(msi, msg.address_hi);
-	r->message.data = BPF_CORE_READ(msi, msg.data);
-	emit_dev(&r->provider, addr(BPF_CORE_READ(msi, dev)));
-	r->msi_type = vector_msi_type(msi, r->provider.bus);
+	r->message = *kept;
+	r->flags |= RECORD_VECTOR_MESSAGE_KEPT;
 }
 
-static long vector_count_action(u32 i, struct irqaction **action)
+static __always_inline void vector_msi(struct record_vector *r, struct irq_desc *desc)
 {
-	if (!*action)
-		return 1;
-	READ(*action, &(*action)->next);
-	return 0;
+	struct msi_desc *msi = LOAD(desc, irq_common_data.msi_desc);
+
+	if (!msi)
+		return;
+	r->msi_key = emit_key(NUMBER(r->msi_key, msi));
+	r->msi_index = LOAD(msi, msi_index);
+	r->msi_irq = LOAD(msi, irq);
+	r->msi_count = LOAD(msi, nvec_used);
+	r->message.address_lo = LOAD(msi, msg.address_lo);
+	r->message.address_hi = LOAD(msi, msg.address_hi);
+	r->message.data = LOAD(msi, msg.data);
+	emit_dev(&r->provider, NUMBER(r->provider.key, LOAD(msi, dev)));
+	r->msi_type = vector_msi_type(msi, r->provider.bus);
+	if (r->msi_type == RECORD_MSI_OTHER)
+		vector_kept_message(r);
 }
 
 static __always_inline u32 vector_n_actions(struct irq_desc *desc)
 {
-	struct irqaction *action = BPF_CORE_READ(desc, action);
-	long n = bpf_loop(VECTOR_ACTIONS_MAX, vector_count_action, &action, 0);
+	struct irqaction *action = LOAD(desc, action);
+	u32 n;
 
-	/* the round that finds the end is counted too */
-	return n > 0 && !action && n < VECTOR_ACTIONS_MAX ? n - 1 : n;
+	for (n = 0; n < VECTOR_ACTIONS_MAX && action; n++)
+		action = LOAD(action, next);
+	return n;
 }
 
 int vector_fill(struct record_vector *r, u64 address, u32 reason, s32 error);
 
 __noinline int vector_fill(struct record_vector *r, u64 address, u32 reason, s32 error)
 {
-	struct irq_desc *desc = (void *)address;
+	struct irq_desc *desc = OBJECT(struct irq_desc, address);
 
-	if (!r || !desc)
+	if (!r || !address)
 		return 0;
 	r->reason = reason;
 	r->error = error;
-	r->irq = BPF_CORE_READ(desc, irq_data.irq);
-	r->key = emit_key(addr(desc));
-	r->state = BPF_CORE_READ(desc, irq_common_data.state_use_accessors);
-	r->status = BPF_CORE_READ(desc, status_use_accessors);
+	r->irq = LOAD(desc, irq_data.irq);
+	r->key = emit_key(address);
+	r->state = LOAD(desc, irq_common_data.state_use_accessors);
+	r->status = LOAD(desc, status_use_accessors);
 	r->interrupts = vector_count(desc, r->status);
 	r->x86_vector = r->x86_cpu = -1;
 	vector_levels(r, desc);
@@ -132,20 +175,45 @@ __noinline int vector_fill(struct record_vector *r, u64 address, u32 reason, s32
 	return 0;
 }
 
+/* cpumask_var_t: a pointer with CONFIG_CPUMASK_OFFSTACK, else an array of one */
+static __always_inline const void *vector_mask_of(struct irq_desc *desc, u32 which)
+{
+	struct irq_common_data___pointer *p = (void *)&desc->irq_common_data;
+	struct irq_common_data___inline *i = (void *)p;
+	struct irq_desc___pointer *dp = (void *)desc;
+	struct irq_desc___inline *di = (void *)desc;
+
+	switch (which) {
+	case RECORD_MASK_AFFINITY:
+		if (bpf_core_field_exists(i->affinity))
+			return i->affinity;
+		return bpf_core_field_exists(p->affinity) ? LOAD(p, affinity) : NULL;
+	case RECORD_MASK_EFFECTIVE:
+		if (bpf_core_field_exists(i->effective_affinity))
+			return i->effective_affinity;
+		return bpf_core_field_exists(p->effective_affinity) ? LOAD(p, effective_affinity) :
+								      NULL;
+	default:
+		if (bpf_core_field_exists(di->pending_mask))
+			return di->pending_mask;
+		return bpf_core_field_exists(dp->pending_mask) ? LOAD(dp, pending_mask) : NULL;
+	}
+}
+
 /*
- * One of the record's masks; @words (the size class) and @which are constants. A failed read leaves
- * zeros: first all of the class, then what this kernel has.
+ * One of the record's masks; @words (the size class) and @which are constants: zeros for all of
+ * the class, then what this kernel has of it.
  */
 static __always_inline void vector_mask(struct record_vector *r, u64 desc, const u32 words,
 					const u32 which)
 {
 	void *dst = (void *)(r + 1) + which * words * 8;
-	const void *mask = desc_mask((void *)desc, which);
+	const void *mask = vector_mask_of(OBJECT(struct irq_desc, desc), which);
 	u32 bytes = mask_bytes;
 
 	if (bytes > words * 8)
 		bytes = words * 8;
-	bpf_probe_read_kernel(dst, words * 8, NULL);
+	__builtin_memset(dst, 0, words * 8);
 	if (!mask || !bytes)
 		return;
 	bpf_probe_read_kernel(dst, bytes, mask);

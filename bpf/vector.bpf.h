@@ -6,14 +6,28 @@
 
 #define VECTOR_ACTIONS_MAX 256
 
+/*
+ * The last message of each interrupt whose descriptor keeps none, which is all but PCI's: what a walk
+ * sees of a message whose own record found no room in the ring. An interrupt that is given up has a
+ * message of zeros. One that finds no room here is as if there was no message.
+ */
+struct messages_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, struct record_msg);
+};
+extern struct messages_map messages SEC(".maps");
+
 /* Sends the interrupt at @desc (irq_desc; 0: nothing to do) as it is. 0: no room in the ring. */
 int vector_emit(u64 desc, u32 reason, s32 error);
 
 static __always_inline u64 desc_of_data(struct irq_data *data)
 {
-	struct irq_common_data *common = BPF_CORE_READ(data, common);
+	u64 common = (u64)BPF_CORE_READ(data, common);
 
-	return common ? addr(common) - bpf_core_field_offset(struct irq_desc, irq_common_data) : 0;
+	return common ? common - bpf_core_field_offset(struct irq_desc, irq_common_data) : 0;
 }
 
 #endif

@@ -175,8 +175,11 @@ static int print_parts(const struct options *options, json_t *snapshot)
 	int r;
 
 	json_object_foreach(snapshot, name, content)
-		json_array_append_new(parts,
-				      json_pack("{s:s, s:O}", "part", name, "content", content));
+		json_add(&parts, json_pack("{s:s, s:O}", "part", name, "content", content));
+	if (!parts) {
+		warnx("%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	r = writer_new(part_columns, options, &writer);
 	return r < 0 ? r : writer_list(writer, parts, NULL, NULL);
 }

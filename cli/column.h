@@ -19,5 +19,6 @@ extern const struct column stat_columns[];
 extern const struct column event_columns[];
 extern const struct column hook_columns[];
 extern const struct column difference_columns[];
+extern const struct column guard_columns[];
 
 #endif

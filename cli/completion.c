@@ -298,6 +298,7 @@ static void offer_kind(struct completion *completion, const char *words)
 		{ WORDS_DEVICES, offer_devices }, { WORDS_IRQS, offer_irqs },
 		{ WORDS_PMUS, offer_pmus },	  { WORDS_VIOLATIONS, offer_violations },
 		{ WORDS_TYPES, offer_types },	  { WORDS_SUBJECTS, offer_subjects },
+		{ WORDS_RULES, offer_rules },
 	};
 	static const struct {
 		const char *kind;

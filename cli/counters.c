@@ -197,13 +197,23 @@ static void tell_reason(struct counting *counting, size_t i, const json_t *count
 	const char *told = json_string_value(json_array_get(counting->told, i));
 
 	while (json_array_size(counting->told) <= i)
-		json_array_append_new(counting->told, json_null());
+		if (json_array_append_new(counting->told, json_null()) < 0)
+			break; /* no memory of what was told: it is told again */
 	if (!reason || !json_is_integer(json_object_get(counter, "error")) ||
 	    (told && strcmp(told, reason) == 0))
 		return;
 	warnx("%s%s%s: %s", pmu ?: "", pmu ? ": " : "",
 	      json_string_value(json_object_get(counter, "event")) ?: "-", reason);
 	json_array_set_new(counting->told, i, json_text(reason));
+}
+
+/* What an older daemon does not say stays out. */
+static void take_over(json_t **row, const json_t *reply, const char *key)
+{
+	json_t *value = json_object_get(reply, key);
+
+	if (value)
+		json_put(row, key, json_incref(value));
 }
 
 static int print_counters(struct counting *counting, const json_t *reply, const char *which)
@@ -215,9 +225,9 @@ static int print_counters(struct counting *counting, const json_t *reply, const 
 	for (size_t i = 0; i < json_array_size(counters) && r == 0; i++) {
 		json_auto_t *row = json_copy(json_array_get(counters, i));
 
-		json_object_set(row, "time_us", json_object_get(reply, "time_us"));
-		json_object_set(row, "elapsed_us", json_object_get(reply, "elapsed_us"));
-		json_object_set_new(row, "total", json_boolean(total));
+		take_over(&row, reply, "time_us");
+		take_over(&row, reply, "elapsed_us");
+		json_put(&row, "total", json_boolean(total));
 		r = writer_row(counting->writer, row);
 	}
 	return r < 0 ? r : 0;
@@ -283,7 +293,7 @@ static json_t *stat_parameters(const struct options *options)
 	json_t *events = json_array();
 
 	for (size_t i = 0; i < options->n_events; i++)
-		json_array_append_new(events, json_text(options->events[i]));
+		json_add(&events, json_text(options->events[i]));
 	return json_pack("{s:o, s:o*, s:o*, s:o*}", "events", events, "pmu",
 			 options->pmu ? json_text(options->pmu) : NULL, "interval_ms",
 			 options->interval_us ?

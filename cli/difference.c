@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cxlirqd/cleanup.h"
+#include "cxlirqd/json.h"
 
 #define DOMAIN_KEYS "\ndomain-keys" /* no state has a member of this name */
 
@@ -334,21 +335,28 @@ static json_t *summarize(const struct section *section, const json_t *thing)
 	return text ? json_string(text) : NULL;
 }
 
-/* By what things are known; the second one of the same name has a number. New reference. */
+/*
+ * By what things are known; the second one of the same name has a number. The next number is kept
+ * for each name, for a state may be nothing but things of one name. New reference.
+ */
 static json_t *map_things(struct comparison *comparison, const struct section *section,
 			  const json_t *holder, const json_t *state)
 {
 	const json_t *list = json_object_get(holder, section->list);
+	json_auto_t *numbers = json_object();
 	json_t *map = json_object();
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		json_t *thing = json_array_get(list, i);
 		_cleanup_free_ char *key = section->key(thing, state);
 		_cleanup_free_ char *name = key ? strdup(key) : NULL;
+		const json_t *next = key ? json_object_get(numbers, key) : NULL;
+		json_int_t n = next ? json_integer_value(next) : 2;
 
-		for (unsigned int n = 2; name && json_object_get(map, name); n++) {
+		for (; name && json_object_get(map, name); n++) {
 			free(name);
-			name = print("%s (%u)", key, n);
+			name = print("%s (%lld)", key, (long long)n);
+			json_object_set_new(numbers, key, json_integer(n + 1));
 		}
 		if (!name || json_object_set(map, name, thing) < 0)
 			comparison->failed = true;
@@ -448,7 +456,7 @@ static json_t *index_domains(const json_t *state)
 
 		snprintf(number, sizeof(number), "%lld",
 			 (long long)json_integer_value(json_object_get(domain, "id")));
-		json_object_set_new(keys, number, key ? json_string(key) : NULL);
+		json_put(&keys, number, key ? json_string(key) : NULL);
 	}
 	if (json_object_set_new(copy, DOMAIN_KEYS, keys) < 0) {
 		json_decref(copy);

@@ -37,7 +37,11 @@ static const struct {
 	  "[, {old_message} -> {new_message}][, message {message}][, {reason}][, {errno}][, "
 	  "mapped {stale_us} longer]" },
 	{ "violation", "{rule} ({severity}, violation {id})[: {explanation}]" },
-	{ "guard-denied", "[{cause}]" },
+	{ "guard-denied", "{path}[, {denied}][, {cause}]" },
+	{ "guard-moved", "{old} -> {new}[, {guard}][, {cause}]" },
+	{ "guard-restored", "[{restored} ]to {cpus}[, {guard}][: {reason}]" },
+	{ "guard-policy",
+	  "{action}[ {guard}][ to {cpus}], mode {mode}[, by pid {pid}][ uid {uid}]" },
 	{ "correction", "{kind}[: {detail}][: {domain}]" },
 };
 
@@ -51,7 +55,8 @@ static const struct {
 	{ "errno", text_errno, NULL },	       { "message", text_message, NULL },
 	{ "new_message", text_message, NULL }, { "old_message", text_message, NULL },
 	{ "online", text_online, NULL },       { "pending", text_flag, "pending" },
-	{ "stale_us", text_duration, NULL },
+	{ "stale_us", text_duration, NULL },   { "denied", text_flag, "denied" },
+	{ "restored", text_flag, "restored" },
 };
 
 static char *field_text(const json_t *event, const char *field)

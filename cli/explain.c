@@ -5,6 +5,7 @@
  */
 #include <err.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "client.h"
 #include "pager.h"
+#include "text.h"
 #include "writer.h"
 
 #define WIDTH_MAX 100
@@ -32,31 +34,39 @@ static void find_width(char ret[static 8])
 }
 
 /* Names in it may hold anything: what a terminal might obey is shown as "?". */
-static void print_line(const json_t *sentence, const char *width)
+static int print_line(const json_t *sentence, const char *width)
 {
-	_cleanup_free_ char *text =
-		*width ? text_folded(sentence, width) : text_plain(sentence, NULL);
+	_cleanup_free_ char *text = NULL;
+	int r = text_make(*width ? text_folded : text_plain, sentence, *width ? width : NULL,
+			  &text);
 
+	if (r < 0)
+		return r;
 	for (char *at = text; at && *at; at++)
 		if ((unsigned char)*at < ' ' && (*at != '\n' || !*width))
 			*at = '?';
 	puts(text ?: "-");
+	return 0;
 }
 
-static void print_explanation(const struct options *options, const json_t *explanation)
+static int print_explanation(const struct options *options, const json_t *explanation)
 {
 	const json_t *text = json_object_get(explanation, "text");
 	const json_t *advice = json_object_get(explanation, "advice");
 	char width[8];
+	int r = 0;
 
 	find_width(width); /* of the terminal, which the pager hides */
 	pager_open(options);
-	for (size_t i = 0; i < json_array_size(text); i++)
-		print_line(json_array_get(text, i), width);
-	if (json_array_size(advice) > 0)
+	for (size_t i = 0; i < json_array_size(text) && r >= 0; i++)
+		r = print_line(json_array_get(text, i), width);
+	if (json_array_size(advice) > 0 && r >= 0)
 		puts("\nWhat to do:");
-	for (size_t i = 0; i < json_array_size(advice); i++)
-		print_line(json_array_get(advice, i), width);
+	for (size_t i = 0; i < json_array_size(advice) && r >= 0; i++)
+		r = print_line(json_array_get(advice, i), width);
+	if (r < 0)
+		warnx("%s", strerror(-r));
+	return r;
 }
 
 enum exit_code verb_explain(const struct options *options, const char *argument)
@@ -74,6 +84,5 @@ enum exit_code verb_explain(const struct options *options, const char *argument)
 		return exit_code_of(r);
 	if (options->json)
 		return exit_code_of(writer_json(explanation));
-	print_explanation(options, explanation);
-	return EXIT_DONE;
+	return exit_code_of(print_explanation(options, explanation));
 }

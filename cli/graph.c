@@ -31,7 +31,7 @@ static int ask(const struct options *options, json_t *ret[static 3])
 		json_t *parameters = json_object();
 
 		if (i == 1 && options->device)
-			json_object_set_new(parameters, "device", json_text(options->device));
+			json_put(&parameters, "device", json_text(options->device));
 		r = client_call(options, lists[i].method, parameters, lists[i].key, JSON_ARRAY,
 				&ret[i]);
 	}

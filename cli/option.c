@@ -38,6 +38,10 @@ enum {
 	OPTION_EVENTS,
 	OPTION_INTERVAL,
 	OPTION_TIMES,
+	OPTION_DOORBELLS,
+	OPTION_RULE,
+	OPTION_CPUS,
+	OPTION_RESTORE,
 	OPTION_FORMAT,
 	OPTION_COMPLETION,
 };
@@ -55,8 +59,8 @@ const struct known_option known_options[] = {
 	{ OPTION_NO_PAGER, "no-pager", NULL, 0, NULL, "Long lists go by without a stop" },
 	{ OPTION_TREE, "tree", NULL, TAKES_TREE, NULL, "domains: as a tree" },
 	{ OPTION_DEVICE, "device", "DEVICE", TAKES_DEVICE, WORDS_DEVICES,
-	  "vectors, history, graph, top: of this device" },
-	{ OPTION_IRQ, "irq", "N", TAKES_IRQ, WORDS_IRQS, "vectors, history: only this one" },
+	  "vectors, history, graph, top, guard: of this device" },
+	{ OPTION_IRQ, "irq", "N", TAKES_IRQ, WORDS_IRQS, "vectors, history, guard: only this one" },
 	{ OPTION_TYPE, "type", "TYPE", TAKES_TYPE, WORDS_TYPES, "history: events of this type" },
 	{ OPTION_SINCE, "since", "T", TAKES_SINCE, "now today yesterday",
 	  "events, history: from then on (-1h, today, @SECONDS, ...)" },
@@ -74,6 +78,12 @@ const struct known_option known_options[] = {
 	  "counters stat, top: each time this has passed" },
 	{ OPTION_TIMES, "times", "N", TAKES_TIMES, NULL, "counters stat, top: so many times" },
 	{ 'b', "batch", NULL, TAKES_BATCH, NULL, "top: plain snapshots, one after the other" },
+	{ OPTION_DOORBELLS, "doorbells", NULL, TAKES_GUARD, NULL,
+	  "guard: doorbells whose message may change" },
+	{ OPTION_RULE, "rule", "RULE", TAKES_GUARD, WORDS_RULES, "guard: what this rule watches" },
+	{ OPTION_CPUS, "cpus", "LIST", TAKES_GUARD, NULL, "guard pin: where to (0-3,8)" },
+	{ OPTION_RESTORE, "restore", NULL, TAKES_GUARD, NULL,
+	  "guard add: put back what moves in spite" },
 	{ OPTION_FORMAT, "format", "FORMAT", TAKES_FORMAT, WORDS_FORMATS,
 	  "metrics: openmetrics, text, json; graph: dot, svg" },
 	{ OPTION_COMPLETION, "completion", "SHELL", 0, "bash zsh fish",
@@ -254,6 +264,10 @@ static int set_option(int value, const char *argument, struct request *request)
 	case OPTION_INTERVAL: return parse_interval(argument, &options->interval_us);
 	case OPTION_TIMES: return parse_number(argument, &options->times);
 	case 'b': options->batch = true; return 0;
+	case OPTION_DOORBELLS: options->doorbells = true; return 0;
+	case OPTION_RULE: options->rule = argument; return 0;
+	case OPTION_CPUS: options->cpus = argument; return 0;
+	case OPTION_RESTORE: options->restore = true; return 0;
 	case OPTION_FORMAT: options->format = argument; return 0;
 	}
 	return 0;

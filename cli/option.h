@@ -31,6 +31,7 @@ enum takes {
 	TAKES_TIMES = 1 << 14,
 	TAKES_FORMAT = 1 << 15,
 	TAKES_BATCH = 1 << 16,
+	TAKES_GUARD = 1 << 17,
 };
 
 /*
@@ -41,6 +42,7 @@ enum takes {
 #define WORDS_IRQS "@irqs"
 #define WORDS_PMUS "@pmus"
 #define WORDS_VIOLATIONS "@violations"
+#define WORDS_RULES "@rules"
 #define WORDS_SUBJECTS "@subjects" /* interrupts, devices, rules */
 #define WORDS_TYPES "@types" /* of events */
 #define WORDS_PMU_EVENTS "@pmu-events"

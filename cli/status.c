@@ -3,11 +3,14 @@
  * status and support: how the daemon is, and what this kernel lets it do. Both answer the question
  * "can I rely on it" with their exit code, so that scripts need not read the text.
  */
+#include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client.h"
 #include "column.h"
+#include "cxlirqd/json.h"
 #include "writer.h"
 
 static const char *string_of(const json_t *object, const char *key)
@@ -107,6 +110,25 @@ static char *text_exporter(const json_t *exporter, const char *member)
 	return text_lines(json_object_get(exporter, "listening"), member);
 }
 
+/* "enforce: 3 policies, 12 vectors, 4 denied"; nothing, where nobody wants it */
+static char *text_guard(const json_t *guard, const char *member)
+{
+	const char *mode = string_of(guard, "mode");
+	json_int_t policies = json_integer_value(json_object_get(guard, "policies"));
+	char *text;
+
+	(void)member;
+	if (!json_is_object(guard) || (policies == 0 && strcmp(mode, "off") == 0))
+		return NULL;
+	return asprintf(&text, "%s: %lld policies, %lld vectors, %lld writes denied, %lld moved",
+			mode, (long long)policies,
+			(long long)json_integer_value(json_object_get(guard, "vectors")),
+			(long long)json_integer_value(json_object_get(guard, "denied")),
+			(long long)json_integer_value(json_object_get(guard, "moved"))) < 0 ?
+		       NULL :
+		       text;
+}
+
 static const struct column status_fields[] = {
 	{ .name = "Health", .key = "health", .color = color_health },
 	{ .name = "Because", .key = "reasons", .text = text_lines },
@@ -130,6 +152,7 @@ static const struct column status_fields[] = {
 	{ .name = "Corrections", .key = "corrections", .text = text_counts, .member = "kind" },
 	{ .name = "Refused", .key = "refused", .text = text_counts, .member = "kind" },
 	{ .name = "Violations refused", .key = "violations_refused", .text = text_count },
+	{ .name = "Guard", .key = "guard", .text = text_guard },
 	{ .name = "Store", .key = "store", .text = text_store },
 	{ .name = "Metrics on", .key = "exporter", .text = text_exporter },
 	{ .name = "Pinned in", .key = "pinned" },
@@ -205,16 +228,16 @@ static bool support_full(const json_t *support)
 }
 
 /* Hooks and features in one list, so that one table shows both and -o applies to both. */
-static void append_kind(json_t *list, const json_t *support, const char *key, const char *kind)
+static void append_kind(json_t **list, const json_t *support, const char *key, const char *kind)
 {
 	const json_t *hooks = json_object_get(support, key);
 	size_t i;
 
 	for (i = 0; i < json_array_size(hooks); i++) {
-		json_auto_t *hook = json_copy(json_array_get(hooks, i));
+		json_t *hook = json_copy(json_array_get(hooks, i));
 
-		json_object_set_new(hook, "kind", json_string(kind));
-		json_array_append(list, hook);
+		json_put(&hook, "kind", json_string(kind));
+		json_add(list, hook);
 	}
 }
 
@@ -224,8 +247,12 @@ static int print_support(struct writer *writer, const struct options *options,
 	json_auto_t *list = json_array();
 	int r;
 
-	append_kind(list, support, "hooks", "hook");
-	append_kind(list, support, "features", "feature");
+	append_kind(&list, support, "hooks", "hook");
+	append_kind(&list, support, "features", "feature");
+	if (!list) {
+		warnx("%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
 	/* Who asks for columns wants nothing else. */
 	if (!options->output) {
 		r = writer_properties(support_fields, options, support);

@@ -5,6 +5,7 @@
  */
 #include "text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,21 @@ __attribute__((format(printf, 1, 2))) static char *print(const char *format, ...
 	n = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	return n < 0 ? NULL : text;
+}
+
+/* Whatever asks for memory in between says so in errno, and nothing there takes it back. */
+int text_make(text_fn text, const json_t *value, const char *member, char **ret)
+{
+	char *made;
+
+	errno = 0;
+	made = text(value, member);
+	if (errno == ENOMEM) {
+		free(made);
+		return -ENOMEM;
+	}
+	*ret = made;
+	return 0;
 }
 
 static const char *string_of(const json_t *object, const char *key)

@@ -14,6 +14,12 @@
 typedef char *(*text_fn)(const json_t *value, const char *member);
 
 /*
+ * What @text makes of it; *@ret is NULL when that is nothing. -ENOMEM: not for want of words, but of
+ * memory, for all of it or for a part.
+ */
+int text_make(text_fn text, const json_t *value, const char *member, char **ret);
+
+/*
  * Strings and numbers as they are, booleans as yes and no. With @member, that member of an object
  * instead, or of each object of a list: one a line, "-" for null. Lists else: joined by commas.
  */

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cxlirqd/json.h"
+
 #define USEC_PER_SEC 1e6
 
 /* A device's part of a vector, on the way to rows of devices */
@@ -361,7 +363,7 @@ json_t *top_sample_to_json(const struct top_sample *sample, int64_t elapsed_us)
 	json_t *rows = json_array();
 
 	for (size_t i = 0; i < sample->n_devices; i++)
-		json_array_append_new(rows, top_row_to_json(&sample->devices[i]));
+		json_add(&rows, top_row_to_json(&sample->devices[i]));
 	return json_pack("{s:I, s:o, s:O?, s:O?, s:I, s:I, s:I, s:o, s:o}", "time_us",
 			 (json_int_t)sample->counted_us, "elapsed_us",
 			 elapsed_us < 0 ? json_null() : json_integer(elapsed_us), "health",

@@ -192,6 +192,12 @@ static const struct column batch_columns[] = {
 	{}
 };
 
+static int no_memory(void)
+{
+	warnx("%s", strerror(ENOMEM));
+	return -ENOMEM;
+}
+
 static int print_plain(const struct top *top, const json_t *snapshot)
 {
 	_cleanup_(writer_freep) struct writer *writer = NULL;
@@ -206,7 +212,9 @@ static int print_plain(const struct top *top, const json_t *snapshot)
 	       when ?: "-", json_string_value(json_object_get(snapshot, "health")) ?: "-",
 	       (long long)top->sample->violations, (long long)top->sample->lost, rate ?: "-");
 	for (size_t i = 0; i < top->n_rows; i++)
-		json_array_append_new(rows, top_row_to_json(top->rows[i]));
+		json_add(&rows, top_row_to_json(top->rows[i]));
+	if (!rows)
+		return no_memory();
 	r = writer_new(batch_columns, top->options, &writer);
 	if (r == 0)
 		r = writer_list(writer, rows, NULL, NULL);
@@ -220,11 +228,11 @@ static int print_snapshot(const struct top *top, int64_t elapsed_us)
 	int r = 0;
 
 	if (!snapshot)
-		return -ENOMEM;
+		return no_memory();
 	if (!top->options->json)
 		r = print_plain(top, snapshot);
 	else if (json_dumpf(snapshot, stdout, JSON_COMPACT) < 0 && !ferror(stdout))
-		r = -ENOMEM;
+		r = no_memory();
 	else
 		putchar('\n');
 	fflush(stdout);
@@ -265,8 +273,11 @@ static int run_plain(struct top *top)
 	int64_t left = top->options->times, before;
 	int r = 0;
 
-	if (stop < 0)
-		return -errno;
+	if (stop < 0) {
+		r = -errno;
+		warnx("cannot wait for signals: %s", strerror(-r));
+		return r;
+	}
 	while (left != 0 && r >= 0) {
 		before = top->sample->counted_us;
 		if (wait_or_stop(stop, top->delay_us))

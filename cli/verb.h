@@ -53,6 +53,10 @@ struct options {
 	uint64_t interval_us; /* 0: not given */
 	int64_t times; /* -1: not given */
 	bool batch; /* top: no screen */
+	bool doorbells; /* guard: those whose message may change */
+	const char *rule; /* guard: what it watches */
+	const char *cpus; /* guard pin: where to */
+	bool restore; /* guard add: put back what no hook can stop */
 	const char *format; /* one of the verb's; NULL: not given */
 
 	char *const *arguments; /* what follows the verb; NULL after the last */
@@ -78,6 +82,7 @@ enum exit_code verb_history(const struct options *options, const char *argument)
 enum exit_code verb_events(const struct options *options, const char *argument);
 enum exit_code verb_metrics(const struct options *options, const char *argument);
 enum exit_code verb_graph(const struct options *options, const char *argument);
+enum exit_code verb_guard(const struct options *options, const char *argument);
 enum exit_code verb_snapshot(const struct options *options, const char *argument);
 enum exit_code verb_record(const struct options *options, const char *argument);
 enum exit_code verb_reload(const struct options *options, const char *argument);

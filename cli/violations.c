@@ -152,7 +152,7 @@ enum exit_code verb_ack(const struct options *options, const char *argument)
 		r = parse_id(*each, &id);
 		if (r < 0)
 			return exit_code_of(r);
-		json_array_append_new(ids, json_integer(id));
+		json_add(&ids, json_integer(id));
 	}
 	r = writer_new(violation_columns, options, &writer);
 	if (r == 0)

@@ -11,6 +11,7 @@
 #include <libsmartcols.h>
 #include <string.h>
 
+#include "cxlirqd/json.h"
 #include "pager.h"
 
 #define COLUMNS_MAX 64
@@ -166,12 +167,13 @@ static int set_cell(struct libscols_line *line, size_t n, const struct column *c
 		    const json_t *row)
 {
 	const json_t *value = value_of(row, column);
-	text_fn text = column->text ?: text_plain;
 	const char *color;
 	char *data;
-	int r;
+	int r = text_make(column->text ?: text_plain, value, column->member, &data);
 
-	data = text(value, column->member) ?: strdup("-");
+	if (r < 0)
+		return r;
+	data = data ?: strdup("-");
 	if (!data)
 		return -ENOMEM;
 	r = scols_line_refer_data(line, n, data);
@@ -256,7 +258,7 @@ static json_t *chosen_fields(const struct writer *writer, const json_t *row)
 	for (i = 0; chosen && i < writer->n_columns; i++) {
 		key = writer->columns[i]->key;
 		if (key && json_object_get(row, key))
-			json_object_set(chosen, key, json_object_get(row, key));
+			json_put(&chosen, key, json_incref(json_object_get(row, key)));
 	}
 	return chosen;
 }
@@ -346,16 +348,14 @@ static int add_property(struct libscols_table *table, const struct column *colum
 			const json_t *object)
 {
 	const json_t *value = value_of(object, column);
-	text_fn text = column->text ?: text_plain;
 	const char *color = column->color ? column->color(value) : NULL;
 	_cleanup_free_ char *label = NULL;
 	_cleanup_free_ char *data = NULL;
 	struct libscols_line *line;
-	int r;
+	int r = text_make(column->text ?: text_plain, value, column->member, &data);
 
-	data = text(value, column->member);
-	if (!data)
-		return 0;
+	if (r < 0 || !data)
+		return r;
 	if (asprintf(&label, "%s:", column->name) < 0)
 		return -ENOMEM;
 	line = scols_table_new_line(table, NULL);

@@ -7,6 +7,7 @@
 
 struct backlog {
 	size_t size, first, n;
+	uint64_t pushed;
 	char *texts[];
 };
 
@@ -35,7 +36,10 @@ void backlog_push(struct backlog *backlog, char *text)
 {
 	size_t at;
 
-	if (!backlog->size || !text) {
+	if (!text)
+		return;
+	backlog->pushed++;
+	if (!backlog->size) {
 		free(text);
 		return;
 	}
@@ -49,6 +53,11 @@ void backlog_push(struct backlog *backlog, char *text)
 	backlog->texts[at] = text;
 }
 
+size_t backlog_size(const struct backlog *backlog)
+{
+	return backlog->size;
+}
+
 size_t backlog_count(const struct backlog *backlog)
 {
 	return backlog->n;
@@ -57,4 +66,9 @@ size_t backlog_count(const struct backlog *backlog)
 const char *backlog_get(const struct backlog *backlog, size_t i)
 {
 	return i < backlog->n ? backlog->texts[(backlog->first + i) % backlog->size] : NULL;
+}
+
+uint64_t backlog_pushed(const struct backlog *backlog)
+{
+	return backlog->pushed;
 }

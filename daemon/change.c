@@ -37,41 +37,36 @@ json_t *cause_to_json(const struct cause *cause)
 			 (json_int_t)cause->uid);
 }
 
-static void set(json_t *object, const char *name, json_t *value)
-{
-	json_object_set_new(object, name, value);
-}
-
-static void add_domain(const struct model *model, const struct change *c, json_t *object)
+static void add_domain(const struct model *model, const struct change *c, json_t **object)
 {
 	const char *token = model_name(model, RECORD_NAME_BUS_TOKEN, c->domain->bus_token);
 
-	set(object, "device", text_to_json(c->domain->device.name));
-	set(object, "domain",
-	    json_pack("{s:I, s:o, s:o}", "id", (json_int_t)c->domain->id, "name",
-		      text_to_json(c->domain->name), "bus_token", text_to_json(token ?: "")));
+	json_put(object, "device", text_to_json(c->domain->device.name));
+	json_put(object, "domain",
+		 json_pack("{s:I, s:o, s:o}", "id", (json_int_t)c->domain->id, "name",
+			   text_to_json(c->domain->name), "bus_token", text_to_json(token ?: "")));
 }
 
-static void add_vector(const struct model *model, const struct change *c, json_t *object)
+static void add_vector(const struct model *model, const struct change *c, json_t **object)
 {
 	const struct domain *domain = domain_find(model, c->vector->levels[0].domain);
 
-	set(object, "index",
-	    c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
-	set(object, "domain", domain ? json_integer(domain->id) : json_null());
+	json_put(object, "index",
+		 c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
+	json_put(object, "domain", domain ? json_integer(domain->id) : json_null());
 }
 
-static void add_handler(const struct model *model, const struct change *c, json_t *object)
+static void add_handler(const struct model *model, const struct change *c, json_t **object)
 {
-	set(object, "device", text_to_json(c->action->device.name));
-	set(object, "provider", text_to_json(c->vector->provider.name));
-	set(object, "action", text_to_json(c->action->name));
-	set(object, "handler", text_to_json(c->action->handler));
-	set(object, "relation", json_string(vector_relation(model, c->vector, c->action)));
+	json_put(object, "device", text_to_json(c->action->device.name));
+	json_put(object, "provider", text_to_json(c->vector->provider.name));
+	json_put(object, "action", text_to_json(c->action->name));
+	json_put(object, "handler", text_to_json(c->action->handler));
+	json_put(object, "relation", json_string(vector_relation(model, c->vector, c->action)));
 }
 
 /* A call for vectors; else a question for one message number, or a request of a handler. */
-static void add_demand(const struct model *model, const struct change *c, json_t *object)
+static void add_demand(const struct model *model, const struct change *c, json_t **object)
 {
 	uint32_t min = c->demand ? c->demand->min : 1, max = c->demand ? c->demand->max : 1;
 	const char *kind = c->demand ? demand_kind_name(c->demand->kind) :
@@ -80,40 +75,40 @@ static void add_demand(const struct model *model, const struct change *c, json_t
 	const char *caller = c->demand ? c->demand->caller : c->ask ? c->ask->caller : "";
 
 	(void)model;
-	set(object, "min", json_integer(min));
-	set(object, "max", json_integer(max));
-	set(object, "granted", json_integer(c->demand ? c->demand->granted : 0));
-	set(object, "errno", c->error ? json_integer(c->error) : json_null());
-	set(object, "cause", cause_to_json(c->cause));
-	set(object, "kind", json_string(kind));
-	set(object, "asked",
-	    json_pack("{s:I, s:I}", "min", (json_int_t)min, "max", (json_int_t)max));
-	set(object, "index",
-	    c->ask			     ? json_integer(c->ask->number) :
-	    c->vector && c->vector->msi_type ? json_integer(c->vector->msi_index) :
-					       json_null());
-	set(object, "caller", text_to_json(caller));
+	json_put(object, "min", json_integer(min));
+	json_put(object, "max", json_integer(max));
+	json_put(object, "granted", json_integer(c->demand ? c->demand->granted : 0));
+	json_put(object, "errno", c->error ? json_integer(c->error) : json_null());
+	json_put(object, "cause", cause_to_json(c->cause));
+	json_put(object, "kind", json_string(kind));
+	json_put(object, "asked",
+		 json_pack("{s:I, s:I}", "min", (json_int_t)min, "max", (json_int_t)max));
+	json_put(object, "index",
+		 c->ask				  ? json_integer(c->ask->number) :
+		 c->vector && c->vector->msi_type ? json_integer(c->vector->msi_index) :
+						    json_null());
+	json_put(object, "caller", text_to_json(caller));
 }
 
-static void add_message(const struct model *model, const struct change *c, json_t *object)
+static void add_message(const struct model *model, const struct change *c, json_t **object)
 {
 	(void)model;
-	set(object, "index",
-	    c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
-	set(object, "old_message", message_to_json(&c->old_message, true));
-	set(object, "new_message", message_to_json(&c->new_message, true));
-	set(object, "cause", cause_to_json(c->cause));
+	json_put(object, "index",
+		 c->vector->msi_type ? json_integer(c->vector->msi_index) : json_null());
+	json_put(object, "old_message", message_to_json(&c->old_message, true));
+	json_put(object, "new_message", message_to_json(&c->new_message, true));
+	json_put(object, "cause", cause_to_json(c->cause));
 }
 
-static void set_mask(json_t *object, const char *name, const uint64_t *mask, uint32_t words)
+static void set_mask(json_t **object, const char *name, const uint64_t *mask, uint32_t words)
 {
 	char *list = vector_mask_list(mask, words);
 
-	set(object, name, list ? text_to_json(list) : NULL);
+	json_put(object, name, list ? text_to_json(list) : NULL);
 	free(list);
 }
 
-static void add_affinity(const struct model *model, const struct change *c, json_t *object)
+static void add_affinity(const struct model *model, const struct change *c, json_t **object)
 {
 	const struct vector *v = c->vector;
 
@@ -123,44 +118,59 @@ static void add_affinity(const struct model *model, const struct change *c, json
 	set_mask(object, "old_effective", c->old_effective, v->mask_words);
 	set_mask(object, "new_effective", v->masks + RECORD_MASK_EFFECTIVE * (size_t)v->mask_words,
 		 v->mask_words);
-	set(object, "pending", json_boolean(c->pending));
-	set(object, "cause", cause_to_json(c->cause));
+	json_put(object, "pending", json_boolean(c->pending));
+	json_put(object, "cause", cause_to_json(c->cause));
 }
 
-static void add_doorbell(const struct model *model, const struct change *c, json_t *object)
+static void add_doorbell(const struct model *model, const struct change *c, json_t **object)
 {
 	doorbell_event_to_json(model, c->doorbell, c->doorbell_event, object);
 	if (c->doorbell_event == DOORBELL_CHANGED) {
-		set(object, "old_message", message_to_json(&c->old_message, true));
-		set(object, "new_message", message_to_json(&c->new_message, true));
+		json_put(object, "old_message", message_to_json(&c->old_message, true));
+		json_put(object, "new_message", message_to_json(&c->new_message, true));
 	}
-	set(object, "cause", cause_to_json(c->cause));
+	json_put(object, "cause", cause_to_json(c->cause));
 }
 
-static void add_cpu(const struct model *model, const struct change *c, json_t *object)
+static void add_cpu(const struct model *model, const struct change *c, json_t **object)
 {
 	(void)model;
-	set(object, "cpu", json_integer(c->cpu));
-	set(object, "online", json_boolean(c->online));
+	json_put(object, "cpu", json_integer(c->cpu));
+	json_put(object, "online", json_boolean(c->online));
 }
 
-static void add_gap(const struct model *model, const struct change *c, json_t *object)
+static void add_gap(const struct model *model, const struct change *c, json_t **object)
 {
 	(void)model;
-	set(object, "lost", json_integer(json_count(c->count)));
-	set(object, "reason", text_to_json(c->reason));
+	json_put(object, "lost", json_integer(json_count(c->count)));
+	json_put(object, "reason", text_to_json(c->reason));
 }
 
-static void add_correction(const struct model *model, const struct change *c, json_t *object)
+static void add_correction(const struct model *model, const struct change *c, json_t **object)
 {
-	set(object, "kind", text_to_json(c->reason));
+	json_put(object, "kind", text_to_json(c->reason));
 	if (c->domain)
 		add_domain(model, c, object);
 }
 
+/* The interrupt may be one that the model knows nothing of. */
+static void add_guard(const struct model *model, const struct change *c, json_t **object)
+{
+	bool is_default = c->irq == RECORD_GUARD_DEFAULT;
+
+	(void)model;
+	json_put(object, "irq", is_default ? json_null() : json_integer(c->irq));
+	json_put(object, "index",
+		 c->vector && c->vector->msi_type ? json_integer(c->vector->msi_index) :
+						    json_null());
+	json_put(object, "denied", json_boolean(c->denied));
+	json_put(object, "path", json_string(is_default ? "default_smp_affinity" : "smp_affinity"));
+	json_put(object, "cause", cause_to_json(c->cause));
+}
+
 static const struct {
 	const char *name;
-	void (*add)(const struct model *model, const struct change *change, json_t *object);
+	void (*add)(const struct model *model, const struct change *change, json_t **object);
 } types[] = {
 	[CHANGE_DOMAIN_CREATED] = { "domain-created", add_domain },
 	[CHANGE_DOMAIN_REMOVED] = { "domain-removed", add_domain },
@@ -175,6 +185,7 @@ static const struct {
 	[CHANGE_CPU] = { "cpu", add_cpu },
 	[CHANGE_GAP] = { "gap", add_gap },
 	[CHANGE_CORRECTION] = { "correction", add_correction },
+	[CHANGE_GUARD_DENIED] = { "guard-denied", add_guard },
 	[CHANGE_CHECK] = { NULL, NULL },
 	[CHANGE_CHECK_DEMAND] = { NULL, NULL },
 	[CHANGE_CHECK_SPACE] = { NULL, NULL },
@@ -197,6 +208,6 @@ json_t *change_to_json(const struct model *model, const struct change *change)
 			  "device", text_to_json(device));
 
 	if (object)
-		types[change->type].add(model, change, object);
+		types[change->type].add(model, change, &object);
 	return object;
 }

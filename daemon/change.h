@@ -36,6 +36,7 @@ enum change_type {
 	CHANGE_CPU,
 	CHANGE_GAP,
 	CHANGE_CORRECTION,
+	CHANGE_GUARD_DENIED, /* a write to a protected interrupt's affinity */
 	/* from here on no events: nothing happened, but rules look at it */
 	CHANGE_CHECK, /* at @vector, quiet for a while */
 	CHANGE_CHECK_DEMAND, /* at a refused @demand or @ask of @demands, quiet for a while */
@@ -65,6 +66,9 @@ struct change {
 	const struct demand *demand;
 	const struct ask *ask;
 	uint32_t cpu, online; /* CHANGE_CPU */
+	/* CHANGE_GUARD_DENIED: RECORD_GUARD_DEFAULT, or one whose @vector may be unknown */
+	uint32_t irq;
+	bool denied; /* false: it went on, for the guard only audits */
 	uint64_t count; /* CHANGE_GAP */
 	bool reconciled; /* no record told of it: a walk found the difference */
 	const char *reason; /* CHANGE_GAP: reason, CHANGE_CORRECTION: kind */

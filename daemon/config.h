@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "guard-mode.h"
 #include "model.h"
 #include "rule.h"
 
@@ -29,6 +30,11 @@ struct config {
 	uint64_t max_violations; /* [Rules] MaxViolations= */
 	char *counter_events; /* [Counters] Events=, in perf's syntax */
 	uint64_t max_counters; /* [Counters] Max=, open at the same time */
+	enum guard_mode guard_mode; /* [Guard] Mode= */
+	char *guards; /* [Guard] Protect=, names of policies */
+	bool guard_restore; /* [Guard] Restore=, for those that do not say */
+	uint64_t guard_restores; /* [Guard] RestoresPerMinute=, of a vector */
+	bool guard_persist; /* [Guard] Persist=, without the daemon, too */
 	char *export_listen; /* [Export] Listen=, addresses */
 	bool export_listen_given; /* somebody wrote it down */
 	bool per_vector; /* [Export] PerVector=, a series for each vector */

@@ -10,4 +10,10 @@
  */
 int confine_to_reading(void);
 
+/*
+ * The same with files that are there already, to be opened for writing and nothing else, and with
+ * connections that come over a listening socket.
+ */
+int confine_to_writing(void);
+
 #endif

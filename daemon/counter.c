@@ -136,6 +136,6 @@ json_t *model_counters_to_json(const struct model *model, const char *pmu)
 
 	for (const struct counter *c = model->counters; c; c = c->hh.next)
 		if (!pmu || !strcmp(c->key.pmu, pmu))
-			json_array_append_new(array, counter_to_json(model, &c->last));
+			json_add(&array, counter_to_json(model, &c->last));
 	return array;
 }

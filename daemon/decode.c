@@ -23,6 +23,7 @@ struct choice {
 #define TEXTS_MAX 12
 #define RANGE_MAX 65536 /* interrupts that one call allocates or frees */
 #define ERRNO_MAX 4095 /* the kernel's own limit */
+#define NO_IRQ UINT32_MAX /* so that a range of interrupts always has an end */
 
 struct shape {
 	unsigned int size;
@@ -130,6 +131,9 @@ static const struct shape shapes[RECORD_TYPE_MAX] = {
 			      TEXT(struct record_demand, callers[2]),
 			      TEXT(struct record_demand, callers[3]) } },
 	[RECORD_SPACE] = { .size = sizeof(struct record_space) },
+	[RECORD_GUARD] = { sizeof(struct record_guard),
+			   CHOICE(struct record_guard, denied, 2),
+			   {} },
 	[RECORD_FEATURE] = { sizeof(struct record_feature),
 			     CHOICE(struct record_feature, kind, RECORD_FEATURE_KIND_MAX),
 			     { TEXT(struct record_feature, device) } },
@@ -183,9 +187,19 @@ static bool is_sound(const struct record_header *header)
 	case RECORD_VECTOR: {
 		const struct record_vector *r = (const void *)header;
 
-		return r->n_levels <= RECORD_LEVELS && r->error >= -ERRNO_MAX &&
+		return r->irq != NO_IRQ && r->n_levels <= RECORD_LEVELS && r->error >= -ERRNO_MAX &&
 		       r->error <= ERRNO_MAX && r->mask_words <= RECORD_SIZE_MAX / 8 &&
 		       sizeof(*r) + (size_t)RECORD_MASKS * r->mask_words * 8 <= header->size;
+	}
+	case RECORD_ACTION: {
+		const struct record_action *r = (const void *)header;
+
+		return r->irq != NO_IRQ;
+	}
+	case RECORD_SYSFS_IRQ: {
+		const struct record_sysfs_irq *r = (const void *)header;
+
+		return r->irq != NO_IRQ;
 	}
 	case RECORD_ALLOC:
 	case RECORD_FREE: {

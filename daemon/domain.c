@@ -170,7 +170,7 @@ static json_t *domain_flags_to_json(const struct model *model, const struct doma
 			continue;
 		name = model_name(model, RECORD_NAME_DOMAIN_FLAG, 1U << bit);
 		snprintf(number, sizeof(number), "0x%x", 1U << bit);
-		json_array_append_new(flags, json_text(name ?: number));
+		json_add(&flags, json_text(name ?: number));
 	}
 	return flags;
 }
@@ -217,6 +217,6 @@ json_t *model_domains_to_json(const struct model *model)
 
 	domains_count_mapped(model);
 	for (const struct domain *d = model_domains(model); d; d = d->hh.next)
-		json_array_append_new(array, domain_to_json(model, d));
+		json_add(&array, domain_to_json(model, d));
 	return array;
 }

@@ -74,7 +74,7 @@ static json_t *doorbell_to_json(const struct model *model, const struct doorbell
 }
 
 void doorbell_event_to_json(const struct model *model, const struct doorbell *d,
-			    enum doorbell_event event, json_t *object)
+			    enum doorbell_event event, json_t **object)
 {
 	static const char *const events[] = {
 		[DOORBELL_ALLOCATED] = "allocated", [DOORBELL_REFUSED] = "refused",
@@ -84,18 +84,15 @@ void doorbell_event_to_json(const struct model *model, const struct doorbell *d,
 	};
 	json_t *fields = doorbell_to_json(model, d);
 
-	json_object_set_new(fields, "state", json_string(events[event]));
+	json_put(&fields, "state", json_string(events[event]));
 	if (event == DOORBELL_STALE)
-		json_object_set_new(fields, "stale_us",
-				    json_integer(json_count(d->stale_ns / 1000)));
+		json_put(&fields, "stale_us", json_integer(json_count(d->stale_ns / 1000)));
 	if (event == DOORBELL_DROPPED)
-		json_object_set_new(fields, "reason",
-				    json_string(doorbell_copy_name(d->copy_state)));
+		json_put(&fields, "reason", json_string(doorbell_copy_name(d->copy_state)));
 	/* an event has a type of its own */
-	json_object_set(fields, "doorbell_type", json_object_get(fields, "type"));
+	json_put(&fields, "doorbell_type", json_incref(json_object_get(fields, "type")));
 	json_object_del(fields, "type");
-	json_object_update(object, fields);
-	json_decref(fields);
+	json_merge(object, fields);
 }
 
 static int by_name(const struct doorbell *a, const struct doorbell *b)
@@ -118,6 +115,6 @@ json_t *model_doorbells_to_json(const struct model *model)
 
 	HASH_SORT(m->doorbells, by_name);
 	for (const struct doorbell *d = model->doorbells; d; d = d->hh.next)
-		json_array_append_new(array, doorbell_to_json(model, d));
+		json_add(&array, doorbell_to_json(model, d));
 	return array;
 }

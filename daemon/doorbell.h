@@ -82,6 +82,6 @@ const char *doorbell_type_name(const struct doorbell *doorbell);
 
 /* The fields that a "doorbell" event adds. */
 void doorbell_event_to_json(const struct model *model, const struct doorbell *doorbell,
-			    enum doorbell_event event, json_t *object);
+			    enum doorbell_event event, json_t **object);
 
 #endif

@@ -34,6 +34,7 @@ struct event {
 		const struct record_pattern *pattern;
 		const struct record_demand *demand;
 		const struct record_space *space;
+		const struct record_guard *guard;
 		const struct record_feature *feature;
 		const struct record_driver *driver;
 		const struct record_pmu_event *pmu_event;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <cxlirqd/cleanup.h>
+#include <cxlirqd/json.h>
 
 #include "ledger.h"
 
@@ -47,7 +48,7 @@ static void explain_offered(struct explanation *e, const char *name, const json_
 }
 
 /* " 1 to 32 vectors and got 8"; the caller frees it. */
-static char *demand_text(const json_t *demand)
+static char *demand_text(struct explanation *e, const json_t *demand)
 {
 	static const struct {
 		const char *kind, *words;
@@ -59,18 +60,15 @@ static char *demand_text(const json_t *demand)
 	long long granted = number_of(demand, "granted"), min = number_of(demand, "min");
 	long long max = number_of(demand, "max");
 	const char *words = "vectors";
-	char *text, got[32];
+	char got[32];
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (is(demand, "kind", kinds[i].kind))
 			words = kinds[i].words;
 	snprintf(got, sizeof(got), "%lld", granted);
-	if (asprintf(&text, "for %lld to %lld %s and got %s%s%s%s", min, max, words,
-		     granted ? got : "none",
-		     PART(granted ? NULL : strerror((int)number_of(demand, "errno")), " (", ")")) <
-	    0)
-		return NULL;
-	return text;
+	return compose(e, "for %lld to %lld %s and got %s%s%s%s", min, max, words,
+		       granted ? got : "none",
+		       PART(granted ? NULL : strerror((int)number_of(demand, "errno")), " (", ")"));
 }
 
 static void explain_asked(struct explanation *e, const json_t *row)
@@ -86,7 +84,7 @@ static void explain_asked(struct explanation *e, const json_t *row)
 		say(e, e->text, "It asked for vectors %lld time%s before what follows.", older,
 		    PLURAL(older));
 	json_array_foreach(demands, i, demand) {
-		_cleanup_free_ char *text = demand_text(demand);
+		_cleanup_free_ char *text = demand_text(e, demand);
 
 		say(e, e->text, "%s asked %s.", i ? "Then it" : "It", text ?: "?");
 	}
@@ -103,7 +101,7 @@ static size_t count_interrupts(const json_t *row)
 	json_array_foreach(json_object_get(row, "features"), i, feature) {
 		snprintf(key, sizeof(key), "%lld", number_of(feature, "irq"));
 		if (has(feature, "relation"))
-			json_object_set_new(irqs, key, json_true());
+			json_put(&irqs, key, json_true());
 	}
 	return json_object_size(irqs);
 }
@@ -142,7 +140,7 @@ static void explain_granted(struct explanation *e, const json_t *row)
  * What @device has to do with a vector: its relation, or who else has a handler on it. The caller
  * frees it.
  */
-static char *use_text(const json_t *vector, const char *device)
+static char *use_text(struct explanation *e, const json_t *vector, const char *device)
 {
 	const json_t *owners = json_object_get(vector, "owners"), *owner;
 	_cleanup_free_ char *others = NULL;
@@ -151,24 +149,23 @@ static char *use_text(const json_t *vector, const char *device)
 
 	json_array_foreach(owners, i, owner) {
 		if (is(owner, "device", device))
-			return asprintf(&text, "%s, \"%s\"", text_of(owner, "relation") ?: "?",
-					text_of(owner, "action") ?: "?") < 0 ?
-				       NULL :
-				       text;
-		if (asprintf(&text, "%s%s%s", others ?: "used by ", others ? ", " : "",
-			     text_of(owner, "device") ?: "an unknown device") < 0)
+			return compose(e, "%s, \"%s\"", text_of(owner, "relation") ?: "?",
+				       text_of(owner, "action") ?: "?");
+		text = compose(e, "%s%s%s", others ?: "used by ", others ? ", " : "",
+			       text_of(owner, "device") ?: "an unknown device");
+		if (!text)
 			return NULL;
 		free(others);
 		others = text;
 	}
-	return others ? TAKE_PTR(others) : strdup("nobody has a handler on it");
+	return others ? TAKE_PTR(others) : compose(e, "nobody has a handler on it");
 }
 
 static void explain_line(struct explanation *e, const json_t *vector, const char *device)
 {
-	_cleanup_free_ char *message = message_text(json_object_get(vector, "message"));
-	_cleanup_free_ char *use = use_text(vector, device);
-	_cleanup_free_ char *place = place_text(vector);
+	_cleanup_free_ char *message = message_text(e, json_object_get(vector, "message"));
+	_cleanup_free_ char *use = use_text(e, vector, device);
+	_cleanup_free_ char *place = place_text(e, vector);
 	const char *cpu = text_of(vector, "effective_affinity");
 	long long changes = number_of(vector, "message_changes");
 
@@ -290,6 +287,7 @@ bool explain_device(struct explanation *e, const char *device)
 	bool known = row || model_knows_device(e->model, device);
 	size_t i;
 
+	e->failed |= !ledger || !vectors;
 	explain_identity(e, device, row);
 	if (row)
 		explain_row(e, device, row);

@@ -109,7 +109,7 @@ static void explain_orphan(struct explanation *e, const struct vector *v)
 	tell_story(e, beginning, &story);
 }
 
-static bool is_told_orphan(const struct explanation *e, const struct vector *v)
+static bool is_told_orphan(struct explanation *e, const struct vector *v)
 {
 	json_auto_t *vector = NULL;
 	const json_t *violation;
@@ -118,6 +118,7 @@ static bool is_told_orphan(const struct explanation *e, const struct vector *v)
 	if (v->actions || !v->left_ns || !v->left.name[0])
 		return false;
 	vector = vector_to_json(e->model, v);
+	e->failed |= !vector;
 	json_array_foreach(e->violations, i, violation)
 		if (is(violation, "rule", rule_text(RULE_VECTOR_ORPHANED)->name) &&
 		    is_at(violation, vector))

@@ -46,10 +46,17 @@ static inline bool is(const json_t *object, const char *key, const char *text)
 #define PART(text, before, after) (text) ? (before) : "", (text) ?: "", (text) ? (after) : ""
 #define PLURAL(n) ((n) == 1 ? "" : "s")
 
-/* Texts that the caller frees; NULL: unknown, or no memory. */
-char *place_text(const json_t *vector); /* "vector 3 of 0000:0d:00.0" */
-char *message_text(const json_t *message); /* "address/data" */
-char *cause_text(const json_t *cause); /* "somebody chose ... (affinity-write by sh[42], uid 0)" */
+/*
+ * Texts that the caller frees. NULL: unknown, or there was no memory: then there will be no
+ * explanation, for one without them would say something else.
+ */
+char *compose(struct explanation *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "vector 3 of 0000:0d:00.0" */
+char *place_text(struct explanation *e, const json_t *vector);
+/* "address/data" */
+char *message_text(struct explanation *e, const json_t *message);
+/* "somebody chose ... (affinity-write by sh[42], uid 0)" */
+char *cause_text(struct explanation *e, const json_t *cause);
 
 /* Whether @violation is about the place of @vector */
 bool is_at(const json_t *violation, const json_t *vector);

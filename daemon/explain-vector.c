@@ -52,9 +52,10 @@ static void explain_owner(struct explanation *e, const json_t *owner, const char
 		relation = " for itself";
 	else if (is(owner, "relation", "delegated"))
 		relation = ", which has interrupts apart from those of the whole card";
-	else if (is(owner, "relation", "borrowed") &&
-		 asprintf(&borrowed, ", which borrows it from %s", provider ?: "its provider") >= 0)
-		relation = borrowed;
+	else if (is(owner, "relation", "borrowed")) {
+		borrowed = compose(e, ", which borrows it from %s", provider ?: "its provider");
+		relation = borrowed ?: "";
+	}
 	say(e, e->text, "It is used by %s%s%s%s%s. In /proc/interrupts it is \"%s\"%s%s%s%s%s%s.",
 	    device, PART(driver, " (driver ", ")"), relation, action,
 	    PART(handler, ", its handler is ", ""),
@@ -63,7 +64,7 @@ static void explain_owner(struct explanation *e, const json_t *owner, const char
 
 static void explain_message(struct explanation *e, const json_t *vector)
 {
-	_cleanup_free_ char *message = message_text(json_object_get(vector, "message"));
+	_cleanup_free_ char *message = message_text(e, json_object_get(vector, "message"));
 	long long changes = number_of(vector, "message_changes");
 	char how_often[64] = "it has not changed";
 
@@ -162,9 +163,9 @@ void explain_doorbell(struct explanation *e, const json_t *doorbell)
 		  "Verdict: violated. What the host was told is not, or was not, what raises this "
 		  "interrupt: rings are lost, or raise another one." },
 	};
-	_cleanup_free_ char *now = message_text(json_object_get(doorbell, "message"));
+	_cleanup_free_ char *now = message_text(e, json_object_get(doorbell, "message"));
 	_cleanup_free_ char *published =
-		message_text(json_object_get(doorbell, "published_message"));
+		message_text(e, json_object_get(doorbell, "published_message"));
 	const char *epf = text_of(doorbell, "epf"), *epc = text_of(doorbell, "epc");
 	const char *type = text_of(doorbell, "type");
 	bool gone = is(doorbell, "state", "freed") || is(doorbell, "state", "refused");
@@ -208,7 +209,7 @@ static void explain_doorbell_of(struct explanation *e, const json_t *vector)
 void explain_vector(struct explanation *e, const struct vector *v)
 {
 	json_auto_t *vector = vector_to_json(e->model, v);
-	_cleanup_free_ char *place = place_text(vector);
+	_cleanup_free_ char *place = place_text(e, vector);
 	const char *name = text_of(domain_of(e, json_object_get(vector, "domain")), "name");
 	const char *chip = text_of(vector, "chip");
 

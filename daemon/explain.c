@@ -24,38 +24,45 @@ void say(struct explanation *e, json_t *to, const char *format, ...)
 		e->failed = true;
 }
 
-/* The index of a vector in words: "vector 3 of 0000:0d:00.0"; the caller frees it. */
-char *place_text(const json_t *vector)
+char *compose(struct explanation *e, const char *format, ...)
 {
-	const char *provider = text_of(vector, "provider");
+	va_list arguments;
 	char *text;
 	int n;
 
-	if (provider && has(vector, "index"))
-		n = asprintf(&text, "vector %lld of %s", number_of(vector, "index"), provider);
-	else if (provider)
-		n = asprintf(&text, "an interrupt of %s", provider);
-	else
-		n = asprintf(&text, "an interrupt that no device sends as a message");
-	return n < 0 ? NULL : text;
+	va_start(arguments, format);
+	n = vasprintf(&text, format, arguments);
+	va_end(arguments);
+	if (n >= 0)
+		return text;
+	e->failed = true;
+	return NULL;
 }
 
-char *message_text(const json_t *message)
+/* The index of a vector in words: "vector 3 of 0000:0d:00.0"; the caller frees it. */
+char *place_text(struct explanation *e, const json_t *vector)
 {
-	char *text;
+	const char *provider = text_of(vector, "provider");
 
+	if (provider && has(vector, "index"))
+		return compose(e, "vector %lld of %s", number_of(vector, "index"), provider);
+	if (provider)
+		return compose(e, "an interrupt of %s", provider);
+	return compose(e, "an interrupt that no device sends as a message");
+}
+
+char *message_text(struct explanation *e, const json_t *message)
+{
 	if (!json_is_object(message))
 		return NULL;
-	return asprintf(&text, "%s/%s", text_of(message, "address"), text_of(message, "data")) < 0 ?
-		       NULL :
-		       text;
+	return compose(e, "%s/%s", text_of(message, "address"), text_of(message, "data"));
 }
 
 /*
  * "somebody chose other CPUs for it (affinity-write by irqbalance[42], uid 0)"; NULL: unknown. The
  * caller frees it.
  */
-char *cause_text(const json_t *cause)
+char *cause_text(struct explanation *e, const json_t *cause)
 {
 	static const struct {
 		const char *kind, *words;
@@ -68,20 +75,16 @@ char *cause_text(const json_t *cause)
 	};
 	const char *kind = text_of(cause, "kind"), *comm = text_of(cause, "comm");
 	const char *words = "what is not known";
-	char *text;
-	int n;
 
 	if (!kind || (!strcmp(kind, "unknown") && !comm))
 		return NULL;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strcmp(kinds[i].kind, kind))
 			words = kinds[i].words;
-	if (comm)
-		n = asprintf(&text, "%s (%s by %s[%lld], uid %lld)", words, kind, comm,
-			     number_of(cause, "pid"), number_of(cause, "uid"));
-	else
-		n = asprintf(&text, "%s (%s)", words, kind);
-	return n < 0 ? NULL : text;
+	if (!comm)
+		return compose(e, "%s (%s)", words, kind);
+	return compose(e, "%s (%s by %s[%lld], uid %lld)", words, kind, comm,
+		       number_of(cause, "pid"), number_of(cause, "uid"));
 }
 
 /* ---- violations ---------------------------------------------------------------------------- */
@@ -96,7 +99,7 @@ static void advise_rule(struct explanation *e, enum rule_id rule)
 
 static void explain_violation(struct explanation *e, const json_t *violation)
 {
-	_cleanup_free_ char *cause = cause_text(json_object_get(violation, "cause"));
+	_cleanup_free_ char *cause = cause_text(e, json_object_get(violation, "cause"));
 	const char *device = text_of(violation, "device"), *rule = text_of(violation, "rule");
 	long long count = number_of(violation, "count");
 	char irq[32] = "";
@@ -217,12 +220,14 @@ int explain(const struct model *model, const struct violations *violations, cons
 		.text = json_array(),
 		.advice = json_array(),
 	};
-	/* an unknown device's name is empty */
-	const char *kind = *subject ? explain_any(&e, subject) : NULL;
 	json_t *explanation;
+	const char *kind;
 
+	e.failed = !e.domains || !e.doorbells || !e.violations;
+	/* an unknown device's name is empty */
+	kind = *subject ? explain_any(&e, subject) : NULL;
 	if (!kind)
-		return -ENOENT;
+		return e.failed ? -ENOMEM : -ENOENT;
 	if (!json_array_size(e.advice))
 		say(&e, e.advice, "Nothing needs to be done.");
 	explanation = e.failed ? NULL :

@@ -24,10 +24,14 @@ struct history_filter {
 	uint32_t limit;
 };
 
-/*
- * Takes one event, the text of its JSON object, oldest first. The text is valid during the call.
- * Anything but 0 ends the walk, and is what the walk returns.
- */
+/* What was found: read one at a time, for all of it would keep others waiting. The caller's. */
+struct history_ids {
+	int64_t *ids; /* malloc'ed; the newest event is the first */
+	uint32_t n;
+	uint64_t file; /* they are good for this one only */
+};
+
+/* Takes one event, the text of its JSON object, which is valid during the call. */
 typedef int (*history_row_fn)(const char *json_text, void *userdata);
 
 #endif

@@ -251,6 +251,7 @@ static int on_connect(sd_event_source *source, int listener, uint32_t revents, v
 	struct sockaddr_storage from = {};
 	socklen_t size = sizeof(from);
 	struct http_connection *c;
+	unsigned int slot;
 	int fd;
 
 	(void)source;
@@ -264,10 +265,12 @@ static int on_connect(sd_event_source *source, int listener, uint32_t revents, v
 		return 0;
 	}
 	http->counters.accepted++;
-	/* it closes the socket if it fails, and has told nobody of the connection then */
+	slot = c->slot;
+	/* it closes the socket if it fails; it may have told of the connection, and of its end, then */
 	if (MHD_add_connection(http->server, fd, (struct sockaddr *)&from, size) != MHD_YES) {
 		http->counters.refused_full++;
-		connection_free(c);
+		if (http->connections[slot] == c)
+			connection_free(c);
 		return 0;
 	}
 	http_run(http);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Strings and bytes as JSON values; everything else both programs ask of jansson directly.
+ * Strings and bytes as JSON values, and values that are whole or none; everything else both programs
+ * ask of jansson directly.
  *
  * The base64 is the plain one of RFC 4648 and strict when reading: a raw trace is either whole or
  * refused, so no white space, no missing padding.
@@ -32,6 +33,28 @@ json_t *json_text(const char *text)
 		if ((unsigned char)*c > 0x7f)
 			*c = '?';
 	return json_string(ascii);
+}
+
+static void give_back_if(json_t **value, int failed)
+{
+	if (failed)
+		json_decref(TAKE_PTR(*value));
+}
+
+void json_put(json_t **object, const char *name, json_t *value)
+{
+	give_back_if(object, json_object_set_new(*object, name, value));
+}
+
+void json_add(json_t **array, json_t *value)
+{
+	give_back_if(array, json_array_append_new(*array, value));
+}
+
+void json_merge(json_t **object, json_t *other)
+{
+	give_back_if(object, json_object_update(*object, other));
+	json_decref(other);
 }
 
 json_t *json_from_bytes(const void *bytes, size_t size)

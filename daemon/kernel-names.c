@@ -162,7 +162,8 @@ static int read_types(struct kernel_names *names)
 	r = (int)libbpf_get_error(names->btf);
 	if (r) {
 		names->btf = NULL;
-		return r;
+		/* so says libbpf when it has looked everywhere */
+		return r == -ESRCH ? -ENOENT : r;
 	}
 	token = btf__find_by_name_kind(names->btf, "irq_domain_bus_token", BTF_KIND_ENUM);
 	if (token >= 0) {
@@ -175,20 +176,24 @@ static int read_types(struct kernel_names *names)
 	return flags ? read_enumerators(names, flags, RECORD_NAME_DOMAIN_FLAG, FLAG_PREFIX) : 0;
 }
 
-int kernel_names_new(const char *const *wanted, size_t n, struct kernel_names **ret)
+int kernel_names_new(const char *const *wanted, size_t n, struct kernel_names **ret,
+		     const char **ret_what)
 {
 	struct kernel_names *names = calloc(1, sizeof(*names));
-	int r;
+	const char *what = "names of functions";
+	int r = names ? want(names, wanted, n) : -ENOMEM;
 
-	if (!names)
-		return -ENOMEM;
-	r = want(names, wanted, n);
-	if (r >= 0)
+	if (r >= 0) {
+		what = "this kernel's type information (BTF, /sys/kernel/btf/vmlinux)";
 		r = read_types(names);
-	if (r >= 0)
+	}
+	if (r >= 0) {
+		what = "this kernel's symbols (/proc/kallsyms)";
 		r = count_symbols(names);
+	}
 	if (r < 0) {
 		kernel_names_free(names);
+		*ret_what = what;
 		return r;
 	}
 	*ret = names;

@@ -12,9 +12,11 @@ struct kernel_names;
 /*
  * Reads type information and, for the @n functions in @wanted (borrowed during the call), the
  * symbol table, /proc/kallsyms or the file that $CXLIRQD_KALLSYMS names. -ENOENT without BTF,
- * -ENODATA: the table is empty; -ENOMEM, or what libbpf says. The caller frees it.
+ * -ENODATA: the table is empty; -ENOMEM, or what libbpf says; then @ret_what is what could not be
+ * read, for people. The caller frees it.
  */
-int kernel_names_new(const char *const *wanted, size_t n, struct kernel_names **ret);
+int kernel_names_new(const char *const *wanted, size_t n, struct kernel_names **ret,
+		     const char **ret_what);
 struct kernel_names *kernel_names_free(struct kernel_names *names);
 
 /* The function is in BTF and in the symbol table under this very name, once. */

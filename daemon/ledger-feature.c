@@ -285,8 +285,6 @@ int ledger_entries(const struct model *model, const struct row *row, struct entr
 			      .granted = row->granted };
 	struct entries entries = {};
 
-	if (row->failed)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < row->n_uses; i++)
 		add_taken(model, &entries, &row->uses[i]);
 	add_refused(&f, &entries);
@@ -313,6 +311,6 @@ json_t *ledger_features(const struct model *model, const struct row *row)
 		qsort(entries, n, sizeof(*entries), by_order);
 	array = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, entry_to_json(&entries[i]));
+		json_add(&array, entry_to_json(&entries[i]));
 	return array;
 }

@@ -22,7 +22,6 @@ struct row {
 	bool never_unknown; /* there is one of which nobody knows if it was ever requested */
 	struct use *uses;
 	uint32_t n_uses;
-	bool failed; /* no memory */
 	UT_hash_handle hh;
 };
 

@@ -6,6 +6,7 @@
 #define HASH_NONFATAL_OOM 1
 #include "ledger-private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <cxlirqd/cleanup.h>
@@ -29,20 +30,24 @@ static struct row *row_get(struct row **rows, const char *name)
 	return row;
 }
 
-static struct row *row_of_dev(struct row **rows, const struct record_dev *dev)
+/* *@ret is NULL for who has no name. */
+static int row_of_dev(struct row **rows, const struct record_dev *dev, struct row **ret)
 {
 	struct row *row = dev->name[0] ? row_get(rows, dev->name) : NULL;
 
+	if (!row && dev->name[0])
+		return -ENOMEM;
 	if (row && dev->bus[0]) {
 		memcpy(row->bus, dev->bus, sizeof(row->bus));
 		memcpy(row->driver, dev->driver, sizeof(row->driver));
 		memcpy(row->module, dev->module, sizeof(row->module));
 	}
-	return row;
+	*ret = row;
+	return 0;
 }
 
-static void row_use(struct row *row, const struct vector *vector, const struct action *action,
-		    bool again)
+static int row_use(struct row *row, const struct vector *vector, const struct action *action,
+		   bool again)
 {
 	struct use *grown;
 
@@ -50,13 +55,12 @@ static void row_use(struct row *row, const struct vector *vector, const struct a
 	if (!(row->n_uses & (row->n_uses - 1))) {
 		grown = reallocarray(row->uses, row->n_uses ? 2 * (size_t)row->n_uses : 1,
 				     sizeof(*grown));
-		if (!grown) {
-			row->failed = true;
-			return;
-		}
+		if (!grown)
+			return -ENOMEM;
 		row->uses = grown;
 	}
 	row->uses[row->n_uses++] = (struct use){ vector, action, again };
+	return 0;
 }
 
 static void row_count(struct row *row, const struct vector *vector)
@@ -78,35 +82,47 @@ static void row_count(struct row *row, const struct vector *vector)
  * A port that has neither MSI-X nor MSI serves all of its services by the pin: that is no vector
  * of its own, but its services have it.
  */
-static struct row *row_of_pin(struct row **rows, const struct vector *vector,
-			      const struct record_dev *device)
+static int row_of_pin(struct row **rows, const struct vector *vector,
+		      const struct record_dev *device, struct row **ret)
 {
 	const char *suffix = strstr(device->name, ":pcie");
 	char name[sizeof(device->name)];
 
 	if (vector->provider.name[0] || !suffix || strcmp(device->bus, "pci_express") != 0)
-		return NULL;
+		return 0;
 	snprintf(name, sizeof(name), "%.*s", (int)(suffix - device->name), device->name);
-	return name[0] ? row_get(rows, name) : NULL;
+	if (!name[0])
+		return 0;
+	*ret = row_get(rows, name);
+	return *ret ? 0 : -ENOMEM;
 }
 
-static void rows_add_vector(struct row **rows, const struct vector *vector)
+static int rows_add_handler(struct row **rows, struct row *provider, const struct vector *vector,
+			    const struct action *action)
 {
-	struct row *provider = row_of_dev(rows, &vector->provider);
+	struct row *consumer = NULL, *draws_on = provider;
+	int r = row_of_dev(rows, &action->device, &consumer);
+
+	if (r >= 0 && !draws_on)
+		r = row_of_pin(rows, vector, &action->device, &draws_on);
+	if (r >= 0 && draws_on)
+		r = row_use(draws_on, vector, action, false);
+	if (r < 0 || !consumer || consumer == draws_on)
+		return r;
+	consumer->used++;
+	return row_use(consumer, vector, action, draws_on != NULL);
+}
+
+static int rows_add_vector(struct row **rows, const struct vector *vector)
+{
+	struct row *provider = NULL;
+	int r = row_of_dev(rows, &vector->provider, &provider);
 
 	if (provider)
 		row_count(provider, vector);
-	for (const struct action *a = vector->actions; a; a = a->next) {
-		struct row *consumer = row_of_dev(rows, &a->device);
-		struct row *draws_on = provider ?: row_of_pin(rows, vector, &a->device);
-
-		if (draws_on)
-			row_use(draws_on, vector, a, false);
-		if (!consumer || consumer == draws_on)
-			continue;
-		consumer->used++;
-		row_use(consumer, vector, a, draws_on != NULL);
-	}
+	for (const struct action *a = vector->actions; a && r >= 0; a = a->next)
+		r = rows_add_handler(rows, provider, vector, a);
+	return r;
 }
 
 /* ---- JSON ---- */
@@ -125,12 +141,11 @@ static json_t *demands_to_json(const struct demands *demands)
 	for (uint32_t i = 0; demands && i < demands->n; i++) {
 		const struct demand *d = &demands->last[i];
 
-		json_array_append_new(array,
-				      json_pack("{s:s, s:I, s:I, s:I, s:o}", "kind",
-						demand_kind_name(d->kind), "min",
-						(json_int_t)d->min, "max", (json_int_t)d->max,
-						"granted", (json_int_t)d->granted, "errno",
-						d->error ? json_integer(d->error) : json_null()));
+		json_add(&array,
+			 json_pack("{s:s, s:I, s:I, s:I, s:o}", "kind", demand_kind_name(d->kind),
+				   "min", (json_int_t)d->min, "max", (json_int_t)d->max, "granted",
+				   (json_int_t)d->granted, "errno",
+				   d->error ? json_integer(d->error) : json_null()));
 	}
 	return array;
 }
@@ -160,58 +175,37 @@ static const char *why_unasked(const struct model *model, const struct row *row,
 	return "no call of its driver for vectors was seen";
 }
 
-static void row_set(json_t *object, const char *name, json_t *value)
-{
-	json_object_set_new(object, name, value);
-}
-
 static json_t *row_to_json(const struct model *model, const struct row *row)
 {
 	const struct device *device = model_device(model, row->name);
 	const struct demands *demands = model_demands(model, row->name);
 	json_t *object = json_object();
 
-	row_set(object, "device", json_text(row->name));
-	row_set(object, "bus", text_to_json(device ? device->bus : row->bus));
-	row_set(object, "driver", text_to_json(device ? device->driver : row->driver));
-	row_set(object, "module", text_to_json(device ? device->module : row->module));
-	row_set(object, "parent", device ? text_to_json(device->parent) : json_null());
-	row_set(object, "class", device ? text_to_json(device->class_name) : json_null());
-	row_set(object, "asked", span_to_json(demands ? demands_answer(demands) : NULL));
-	row_set(object, "reason", json_text(why_unasked(model, row, device, demands)));
-	row_set(object, "offered", offered_to_json(device));
-	row_set(object, "granted", json_integer(row->granted));
-	row_set(object, "used", json_integer(row->used));
-	row_set(object, "shared", json_integer(row->shared));
-	row_set(object, "unused", json_integer(row->unused));
-	row_set(object, "never_requested",
-		row->never_unknown ? json_null() : json_integer(row->never_requested));
-	row_set(object, "dynamic", json_integer(row->dynamic));
-	row_set(object, "demands", demands_to_json(demands));
-	row_set(object, "demands_older", json_integer(demands ? json_count(demands->older) : 0));
-	row_set(object, "features", ledger_features(model, row));
+	json_put(&object, "device", json_text(row->name));
+	json_put(&object, "bus", text_to_json(device ? device->bus : row->bus));
+	json_put(&object, "driver", text_to_json(device ? device->driver : row->driver));
+	json_put(&object, "module", text_to_json(device ? device->module : row->module));
+	json_put(&object, "parent", device ? text_to_json(device->parent) : json_null());
+	json_put(&object, "class", device ? text_to_json(device->class_name) : json_null());
+	json_put(&object, "asked", span_to_json(demands ? demands_answer(demands) : NULL));
+	json_put(&object, "reason", json_text(why_unasked(model, row, device, demands)));
+	json_put(&object, "offered", offered_to_json(device));
+	json_put(&object, "granted", json_integer(row->granted));
+	json_put(&object, "used", json_integer(row->used));
+	json_put(&object, "shared", json_integer(row->shared));
+	json_put(&object, "unused", json_integer(row->unused));
+	json_put(&object, "never_requested",
+		 row->never_unknown ? json_null() : json_integer(row->never_requested));
+	json_put(&object, "dynamic", json_integer(row->dynamic));
+	json_put(&object, "demands", demands_to_json(demands));
+	json_put(&object, "demands_older", json_integer(demands ? json_count(demands->older) : 0));
+	json_put(&object, "features", ledger_features(model, row));
 	return object;
 }
 
 static int by_row_name(const struct row *a, const struct row *b)
 {
 	return strcmp(a->name, b->name);
-}
-
-/* In no order */
-static struct row *rows_new(const struct model *model)
-{
-	struct row *rows = NULL;
-
-	for (const struct device *d = model->devices; d; d = d->hh.next)
-		if (!strcmp(d->bus, "pci"))
-			row_get(&rows, d->name);
-	for (const struct vector *v = model->vectors; v; v = v->hh.next)
-		rows_add_vector(&rows, v);
-	/* a function that sysfs does not show, but that asked */
-	for (const struct demands *d = model->demands; d; d = d->hh.next)
-		row_get(&rows, d->device);
-	return rows;
 }
 
 static void rows_free(struct row *rows)
@@ -225,26 +219,52 @@ static void rows_free(struct row *rows)
 	}
 }
 
+/* In no order; all of them, or -ENOMEM. */
+static int rows_new(const struct model *model, struct row **ret)
+{
+	struct row *rows = NULL;
+	int r = 0;
+
+	for (const struct device *d = model->devices; d && r >= 0; d = d->hh.next)
+		if (!strcmp(d->bus, "pci") && !row_get(&rows, d->name))
+			r = -ENOMEM;
+	for (const struct vector *v = model->vectors; v && r >= 0; v = v->hh.next)
+		r = rows_add_vector(&rows, v);
+	/* a function that sysfs does not show, but that asked */
+	for (const struct demands *d = model->demands; d && r >= 0; d = d->hh.next)
+		if (!row_get(&rows, d->device))
+			r = -ENOMEM;
+	if (r < 0)
+		rows_free(rows);
+	else
+		*ret = rows;
+	return r;
+}
+
 json_t *ledger_to_json(const struct model *model, const char *only)
 {
 	struct row *rows;
-	json_t *array = json_array();
+	json_t *array;
 
 	model_vectors(model); /* in order, so that uses are */
-	rows = rows_new(model);
+	if (rows_new(model, &rows) < 0)
+		return NULL;
+	array = json_array();
 	HASH_SORT(rows, by_row_name);
 	for (const struct row *row = rows; row; row = row->hh.next)
 		if (!only || !strcmp(row->name, only))
-			json_array_append_new(array, row_to_json(model, row));
+			json_add(&array, row_to_json(model, row));
 	rows_free(rows);
 	return array;
 }
 
 int ledger_each_feature(const struct model *model, ledger_feature_fn each, void *userdata)
 {
-	struct row *rows = rows_new(model);
-	int r = 0;
+	struct row *rows;
+	int r = rows_new(model, &rows);
 
+	if (r < 0)
+		return r;
 	for (const struct row *row = rows; row && r >= 0; row = row->hh.next) {
 		_cleanup_free_ struct entry *entries = NULL;
 		size_t n = 0;

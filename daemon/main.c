@@ -8,6 +8,8 @@
 
 #include <cxlirqd/cleanup.h>
 
+#include "activation.h"
+#include "affinity-writer.h"
 #include "config.h"
 #include "log.h"
 #include "manager.h"
@@ -30,19 +32,20 @@ static const char help[] =
 	"      --keys          print every setting with its default, and exit\n"
 	"      --catalog       print the journal's catalog of messages, and exit\n"
 	"      --metrics       print the manual of all metrics, and exit\n"
+	"      --write-affinity  write CPUs of interrupts for the daemon (systemd starts this)\n"
 	"  -S, --socket PATH   listen here instead of where the settings say\n"
 	"  -h, --help          print this, and exit\n"
 	"  -V, --version       print the version, and exit\n";
 
 struct arguments {
 	const char *config, *record, *replay, *socket;
-	bool check, once, support, keys, catalog, metrics;
+	bool check, once, support, keys, catalog, metrics, write_affinity;
 };
 
 /* 1: go on, 0: done, negative: wrong usage, which getopt has told */
 static int parse(int argc, char *argv[], struct arguments *a)
 {
-	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS, CATALOG, METRICS };
+	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS, CATALOG, METRICS, WRITE_AFFINITY };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, CHECK },
@@ -53,6 +56,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 		{ "keys", no_argument, NULL, KEYS },
 		{ "catalog", no_argument, NULL, CATALOG },
 		{ "metrics", no_argument, NULL, METRICS },
+		{ "write-affinity", no_argument, NULL, WRITE_AFFINITY },
 		{ "socket", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -71,6 +75,7 @@ static int parse(int argc, char *argv[], struct arguments *a)
 		case KEYS: a->keys = true; break;
 		case CATALOG: a->catalog = true; break;
 		case METRICS: a->metrics = true; break;
+		case WRITE_AFFINITY: a->write_affinity = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		case 'V': puts("cxlirqd " CXLIRQD_VERSION); return 0;
 		default: return -EINVAL;
@@ -101,6 +106,24 @@ static int run(struct config *config, const struct arguments *a)
 	return manager_serve(manager) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+static int write_affinity(void)
+{
+	uid_t owner;
+	int fd = -EBADF, r = activation_take(AFFINITY_SOCKET_NAME, &fd);
+
+	if (r <= 0) {
+		log_error("--write-affinity: systemd has passed no socket \"%s\"",
+			  AFFINITY_SOCKET_NAME);
+		return EXIT_USAGE;
+	}
+	r = affinity_writer_owner(fd, &owner);
+	if (r >= 0)
+		r = affinity_writer_serve(fd, owner);
+	if (r < 0)
+		log_error("cannot write affinities: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
 int main(int argc, char *argv[])
 {
 	struct arguments a = {};
@@ -116,6 +139,8 @@ int main(int argc, char *argv[])
 	}
 	if (a.catalog)
 		return sink_journal_print_catalog(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (a.write_affinity)
+		return write_affinity();
 	if (a.metrics)
 		return metric_print_manual(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
 	r = config_read(a.config, &config, &warnings);

@@ -366,15 +366,14 @@ void manager_stop_export(struct manager *m)
 	free(TAKE_PTR(m->exporter));
 }
 
-void manager_export_reasons(const struct manager *m, json_t *reasons)
+void manager_export_reasons(const struct manager *m, json_t **reasons)
 {
 	for (size_t i = 0; m->exporter && i < m->exporter->n_places; i++) {
 		const struct place *place = &m->exporter->places[i];
 
 		if (place->error)
-			json_array_append_new(reasons,
-					      json_sprintf("metrics are not served on %s: %s",
-							   place->text, strerror(-place->error)));
+			json_add(reasons, json_sprintf("metrics are not served on %s: %s",
+						       place->text, strerror(-place->error)));
 	}
 }
 
@@ -403,9 +402,8 @@ static json_t *refused_to_json(const struct http_counters *c)
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
 		if (counts[i].count)
-			json_array_append_new(array,
-					      json_pack("{s:s, s:I}", "kind", counts[i].kind,
-							"count", (json_int_t)counts[i].count));
+			json_add(&array, json_pack("{s:s, s:I}", "kind", counts[i].kind, "count",
+						   (json_int_t)counts[i].count));
 	return array;
 }
 
@@ -419,11 +417,10 @@ json_t *manager_export_to_json(const struct manager *m)
 		return json_null();
 	listening = json_array();
 	for (size_t i = 0; i < exporter->n_passed; i++)
-		json_array_append_new(listening, json_text(exporter->passed[i]->name));
+		json_add(&listening, json_text(exporter->passed[i]->name));
 	for (size_t i = 0; i < exporter->n_places; i++)
 		if (exporter->places[i].listener)
-			json_array_append_new(listening,
-					      json_text(exporter->places[i].listener->name));
+			json_add(&listening, json_text(exporter->places[i].listener->name));
 	return json_pack("{s:o, s:I, s:I, s:I, s:o}", "listening", listening, "connections",
 			 (json_int_t)c->connections, "requests", (json_int_t)c->requests, "waited",
 			 (json_int_t)c->waited, "refused", refused_to_json(c));

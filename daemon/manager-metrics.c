@@ -143,10 +143,9 @@ void manager_start_report(struct manager *m)
 		where = "the socket that systemd passed";
 	r = sink_report_new(m->event, gather_report, m, &m->report);
 	if (r >= 0)
-		r = fd >= 0 ? sink_report_listen_fd(m->report, fd) :
+		r = fd >= 0 ? sink_report_listen_fd(m->report, TAKE_FD(fd)) :
 			      sink_report_listen(m->report, where);
 	if (r >= 0) {
-		TAKE_FD(fd);
 		log_debug("systemd-report finds the metrics on %s", where);
 		return;
 	}

@@ -11,6 +11,7 @@
 
 #include "checkpoint.h"
 #include "event.h"
+#include "guard.h"
 #include "metric.h"
 #include "model.h"
 #include "ring.h"
@@ -34,6 +35,8 @@ struct manager_restart {
 	uint64_t waiting, replayed, lost; /* records at the start */
 };
 
+struct manager_guard; /* in manager-guard.c */
+
 struct manager {
 	struct config *config; /* which a reload changes */
 	const char *replay;
@@ -41,6 +44,7 @@ struct manager {
 	FILE *record;
 	sd_event *event;
 	sd_event_source *ring_source, *timer;
+	sd_event_source *between; /* the ring, after each turn of somebody else */
 	struct probe *probe;
 	struct ring *ring;
 	struct manager_restart restart;
@@ -53,24 +57,27 @@ struct manager {
 	bool program_stats; /* the kernel has counted runs of programs */
 	int64_t realtime_offset_ns;
 	uint64_t refreshed_ns;
-	uint64_t dropped, missed; /* already told as lost */
+	uint64_t dropped, missed, guard_lost; /* already told as lost */
 	uint64_t missed_asked_ns;
 	uint64_t bad_records;
+	uint64_t untold; /* events for which there was no memory */
 	uint64_t doubtful; /* findings that rested on records which may have been lost */
 	struct violations *violations;
 	struct rule_set rules;
 	int64_t change_us; /* when what is being judged happened */
 	struct sink_store *store; /* NULL: nothing is kept */
 	struct sink_journal *journal;
-	sd_event_source *beat;
-	sd_event_source *watchdog; /* NULL: systemd does not ask for signs of life */
-	uint64_t watchdog_usec; /* between two of them */
+	sd_event_source *beat; /* NULL: a replay that nobody watches */
+	uint64_t beat_usec; /* between two of them */
+	bool watched; /* systemd asks for signs of life */
+	uint64_t walk_due_ns; /* the walk that comes with a beat, 0 = none does */
 	uint64_t ring_seen; /* where in the ring we were at the last one */
 	sd_event_source *tick;
 	uint64_t tick_ns; /* what it is set to */
 	int64_t started_us;
 	bool snapshotting;
 	struct exporter *exporter; /* NULL: it could not be made, or is not yet */
+	struct manager_guard *guard; /* NULL: a replay */
 	struct pmu_table *pmus;
 	struct pmu_set *standing; /* [Counters] Events=, NULL = none */
 	bool pmus_stale; /* sysfs may have others */
@@ -121,6 +128,7 @@ void manager_drain(void *userdata);
 void manager_refresh(void *userdata);
 /* The next walk: at the interval that was set, or soon. */
 void manager_arm(struct manager *m, bool soon);
+void manager_walk_if_due(struct manager *m);
 /* [Rules] DoorbellDevices= has another value. */
 void manager_reload_patterns(struct manager *m);
 /* Everything from the start, as records: opens a new trace. */
@@ -131,9 +139,13 @@ int manager_replay(struct manager *m);
 json_t *manager_answer_status(void *userdata);
 int manager_attach_sources(struct manager *m);
 
+/* Whether events go anywhere: most of what a record costs is the text of its event. */
+bool manager_has_readers(const struct manager *m);
 /* One event, made once, for every sink. @json is taken over. */
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
 		     enum violation_outcome outcome);
+/* The same for what is no change of the model: it has no place among those. */
+void manager_tell(struct manager *m, json_t *json);
 /* A rule has fired: the table, then the sinks. @userdata: the manager. */
 void manager_on_finding(const struct finding *finding, void *userdata);
 void manager_sinks_batch_end(struct manager *m);
@@ -141,8 +153,10 @@ void manager_sinks_batch_end(struct manager *m);
 int manager_new_keepers(struct manager *m);
 /* For the socket */
 int manager_acknowledge(uint64_t id, void *userdata);
-int manager_history(const struct history_filter *filter, history_row_fn row, void *row_userdata,
-		    bool *ret_cut, void *userdata);
+int manager_history(const struct history_filter *filter, struct history_ids *ret, bool *ret_cut,
+		    void *userdata);
+int manager_history_event(const struct history_ids *ids, uint32_t i, history_row_fn row,
+			  void *row_userdata, void *userdata);
 
 /* What sysfs tells goes by here, for what it means to the counters. */
 void manager_watch_pmus(struct manager *m, const struct record_header *record);
@@ -183,18 +197,47 @@ int manager_start_export(struct manager *m);
 int manager_reload_export(struct manager *m);
 void manager_stop_export(struct manager *m);
 /* Appends why not all of it serves. */
-void manager_export_reasons(const struct manager *m, json_t *reasons);
+void manager_export_reasons(const struct manager *m, json_t **reasons);
 /* Connections beyond the limits, and answers that could not be made */
 uint64_t manager_export_dropped(const struct manager *m);
 /* Where it listens, and what it had to refuse: a new object, null if there is no exporter */
 json_t *manager_export_to_json(const struct manager *m);
 
+/*
+ * The guard. The first while this is still root, if it is: then it forks. Logs; negative errno.
+ */
+int manager_new_guard(struct manager *m);
+/* With what was kept and what the settings say; the model is complete. Logs. */
+void manager_start_guard(struct manager *m);
+/* [Guard] has other values, Mode= or Protect= among them. Logs. */
+void manager_reload_guard(struct manager *m, bool mode, bool policies);
+void manager_stop_guard(struct manager *m);
+/* A change is being told; a batch of them is over. */
+void manager_guard_change(struct manager *m, const struct change *change);
+void manager_guard_batch_end(struct manager *m);
+/* Records of its program that found no room */
+uint64_t manager_guard_lost(const struct manager *m);
+/* "guard" of GetStatus: a new object, null in a replay */
+json_t *manager_guard_state(const struct manager *m);
+/* Appends why it does not protect what it should. */
+void manager_guard_reasons(const struct manager *m, json_t **reasons);
+/* What clients ask for. @ret_reason: what is to be known besides; the caller frees it. */
+json_t *manager_guard_list(void *userdata);
+char *manager_guard_words(uint32_t irq, void *userdata);
+int manager_guard_add(const struct guard_policy *policy, json_t **ret, char **ret_reason,
+		      void *userdata);
+int manager_guard_remove(const struct guard_policy *like, void *userdata);
+int manager_guard_set_mode(enum guard_mode mode, const struct guard_who *who, json_t **ret,
+			   char **ret_reason, void *userdata);
+
 /* Root becomes [Daemon] User=, if there is such a user. Logs; on an error this cannot go on. */
 int manager_become_user(struct manager *m);
 /* On what systemd passed, or on [Daemon] Socket=. Logs. */
 int manager_listen(struct manager *m);
-/* Everything stands: signs of life from now on, and systemd knows. Logs. */
-int manager_ready(struct manager *m);
+/* Everything stands, and systemd knows. Logs. */
+void manager_ready(struct manager *m);
+/* What is done from time to time though nothing happens. Logs. */
+int manager_start_beat(struct manager *m);
 /* Between the two systemd knows that the settings are being read. */
 void manager_reloading(void);
 void manager_reloaded(const struct manager *m);

@@ -23,6 +23,9 @@ enum {
 	CHANGED_MAX_COUNTERS = 1 << 3,
 	CHANGED_STORE = 1 << 4,
 	CHANGED_EXPORT = 1 << 5,
+	CHANGED_GUARD = 1 << 6,
+	CHANGED_GUARD_MODE = 1 << 7,
+	CHANGED_GUARDS = 1 << 8,
 };
 
 /* What is not here takes its new value where it is used next, or is always applied. */
@@ -36,6 +39,10 @@ static const struct {
 	{ "Counters", "Max", CHANGED_MAX_COUNTERS },
 	{ "Store", NULL, CHANGED_STORE },
 	{ "Export", NULL, CHANGED_EXPORT },
+	{ "Guard", NULL, CHANGED_GUARD },
+	{ "Guard", "Mode", CHANGED_GUARD_MODE },
+	{ "Guard", "Protect", CHANGED_GUARDS },
+	{ "Guard", "Restore", CHANGED_GUARDS },
 };
 
 struct reloading {
@@ -81,9 +88,11 @@ static void manager_apply(struct manager *m, unsigned int changed)
 	/* a walk comes soon, and the one after it in time */
 	if (changed & CHANGED_INTERVAL)
 		manager_arm(m, true);
-	/* which has told what is wrong */
+	/* which have told what is wrong */
 	if (changed & CHANGED_EXPORT)
 		manager_reload_export(m);
+	if (changed & CHANGED_GUARD)
+		manager_reload_guard(m, changed & CHANGED_GUARD_MODE, changed & CHANGED_GUARDS);
 }
 
 /* What was not taken, in words; NULL: nothing */

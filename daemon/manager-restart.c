@@ -101,12 +101,17 @@ static int manager_write_state(struct manager *m, bool based, struct checkpoint 
 	return r;
 }
 
-/* A new file, of the model as it is (@based), or of one that nothing has been applied to. */
+/*
+ * A new file, of the model as it is (@based), or of one that nothing has been applied to. Who starts
+ * with that model tells nothing of what made it: the history has to have all of it before.
+ */
 static void manager_begin_state(struct manager *m, bool based)
 {
 	struct checkpoint *checkpoint = NULL;
-	int r = manager_write_state(m, based, &checkpoint);
+	int r;
 
+	manager_sinks_batch_end(m);
+	r = manager_write_state(m, based, &checkpoint);
 	if (r < 0) {
 		manager_state_failed(m, r);
 		return;
@@ -159,7 +164,7 @@ void manager_on_batch(const struct ring_record *records, size_t n, void *userdat
 	}
 }
 
-/* The model instead of all that made it, once that is longer; events so far are in the history. */
+/* The model instead of all that made it, once that is longer */
 void manager_log_tend(struct manager *m)
 {
 	if (!m->restart.checkpoint || !checkpoint_is_due(m->restart.checkpoint) ||

@@ -24,6 +24,7 @@
 
 /* Signs of life in the time that systemd gives us */
 #define SIGNS 4
+#define BEAT_USEC 30000000ULL
 
 /* ---- as whom ------------------------------------------------------------------------------- */
 
@@ -61,21 +62,20 @@ int manager_become_user(struct manager *m)
 
 /* ---- sockets ------------------------------------------------------------------------------- */
 
-static int manager_listen_passed(struct manager *m, int passed)
+static int manager_listen_passed(struct manager *m, int fd)
 {
-	_cleanup_close_ int fd = passed;
 	struct sockaddr_un address = {};
 	socklen_t size = sizeof(address) - 1;
-	int r = sink_varlink_listen_fd(m->varlink, fd);
+	int r;
 
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		address.sun_path[0] = '\0';
+	r = sink_varlink_listen_fd(m->varlink, fd);
 	if (r < 0) {
 		log_error("cannot listen on the socket \"varlink\" that systemd passed: %s",
 			  strerror(-r));
 		return r;
 	}
-	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		address.sun_path[0] = '\0';
-	TAKE_FD(fd);
 	log_info("listening on %s, which systemd holds", address.sun_path);
 	return 0;
 }
@@ -134,31 +134,48 @@ static bool manager_is_alive(struct manager *m)
 	return m->ring_seen != before || poll(&ring, 1, 0) == 0;
 }
 
-static int on_watchdog(sd_event_source *source, uint64_t usec, void *userdata)
+static void manager_give_sign(struct manager *m)
 {
-	struct manager *m = userdata;
-
-	(void)usec;
 	if (manager_is_alive(m))
 		sd_notify(0, "WATCHDOG=1");
 	else
 		log_warning("the ring is not empty, and nothing comes out of it");
-	sd_event_source_set_time_relative(source, m->watchdog_usec);
+}
+
+static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)usec;
+	if (m->watched)
+		manager_give_sign(m);
+	manager_batch_end(m);
+	manager_walk_if_due(m);
+	sd_event_source_set_time_relative(source, m->beat_usec);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
 
-/* At the priority of all others: a storm of records is no reason to be taken for dead. */
-static int manager_start_watchdog(struct manager *m)
+/*
+ * At the priority of all others: a storm of records is no reason to be taken for dead. One timer for
+ * the store's needs (retention, another try after a fault, that it is known to live), the watchdog and
+ * the walk, so that a host on which nothing happens is woken twice a minute.
+ */
+int manager_start_beat(struct manager *m)
 {
 	uint64_t usec;
 	int r = sd_watchdog_enabled(0, &usec);
 
-	if (r <= 0)
+	if (r < 0) {
+		log_error("cannot give systemd's watchdog signs of life: %s", strerror(-r));
 		return r;
-	m->watchdog_usec = usec / SIGNS;
-	return sd_event_add_time_relative(m->event, &m->watchdog, CLOCK_MONOTONIC, m->watchdog_usec,
-					  m->watchdog_usec / 10, on_watchdog, m);
+	}
+	m->watched = r > 0;
+	m->beat_usec = m->watched && usec / SIGNS < BEAT_USEC ? usec / SIGNS : BEAT_USEC;
+	if (m->replay && !m->watched)
+		return 0;
+	return sd_event_add_time_relative(m->event, &m->beat, CLOCK_MONOTONIC, m->beat_usec,
+					  m->beat_usec / 10, on_beat, m);
 }
 
 /* ---- what systemd is told -------------------------------------------------------------------- */
@@ -176,17 +193,10 @@ static void manager_tell_ready(const struct manager *m)
 		   (unsigned long long)(t.hooks_attached + t.hooks_missing));
 }
 
-int manager_ready(struct manager *m)
+void manager_ready(struct manager *m)
 {
-	int r = manager_start_watchdog(m);
-
-	if (r < 0) {
-		log_error("cannot give systemd's watchdog signs of life: %s", strerror(-r));
-		return r;
-	}
 	manager_close_untaken();
 	manager_tell_ready(m);
-	return 0;
 }
 
 void manager_reloading(void)

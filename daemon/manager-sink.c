@@ -10,8 +10,20 @@
 #include "log.h"
 #include "probe.h"
 
-void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
-		     enum violation_outcome outcome)
+/* No memory for the event, which is counted. A violation is kept and told all the same. */
+static void publish_without_text(struct manager *m, const struct sink_event *event)
+{
+	m->untold++;
+	if (!event->violation)
+		return;
+	if (m->store)
+		sink_store_violation(m->store, event->violation);
+	if (m->journal)
+		sink_journal_publish(m->journal, event);
+}
+
+static void publish(struct manager *m, json_t *json, uint64_t position,
+		    const struct violation *violation, enum violation_outcome outcome)
 {
 	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_t *irq = json_object_get(json, "irq");
@@ -23,12 +35,10 @@ void manager_publish(struct manager *m, json_t *json, const struct violation *vi
 		.device = json_string_value(json_object_get(json, "device")),
 		.json = json,
 		.text = text,
+		.position = position,
 		.violation = violation,
 		.outcome = outcome,
 	};
-
-	if (m->restart.place.lineage)
-		event.position = manager_position(m, violation ? violation->finding.rule + 1U : 0);
 
 	if (text) {
 		if (m->store)
@@ -36,8 +46,30 @@ void manager_publish(struct manager *m, json_t *json, const struct violation *vi
 		if (m->journal)
 			sink_journal_publish(m->journal, &event);
 		sink_varlink_publish(m->varlink, &event);
+	} else {
+		publish_without_text(m, &event);
 	}
 	json_decref(json);
+}
+
+bool manager_has_readers(const struct manager *m)
+{
+	return m->store || m->journal || sink_varlink_wants(m->varlink);
+}
+
+void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
+		     enum violation_outcome outcome)
+{
+	uint64_t position = 0;
+
+	if (m->restart.place.lineage)
+		position = manager_position(m, violation ? violation->finding.rule + 1U : 0);
+	publish(m, json, position, violation, outcome);
+}
+
+void manager_tell(struct manager *m, json_t *json)
+{
+	publish(m, json, 0, NULL, 0);
 }
 
 static bool manager_is_losing(struct manager *m)
@@ -104,11 +136,18 @@ int manager_acknowledge(uint64_t id, void *userdata)
 	return r < 0 ? r : 0;
 }
 
-int manager_history(const struct history_filter *filter, history_row_fn row, void *row_userdata,
-		    bool *ret_cut, void *userdata)
+int manager_history(const struct history_filter *filter, struct history_ids *ret, bool *ret_cut,
+		    void *userdata)
 {
 	struct manager *m = userdata;
 
-	return m->store ? sink_store_history(m->store, filter, row, row_userdata, ret_cut) :
-			  -EOPNOTSUPP;
+	return m->store ? sink_store_find(m->store, filter, ret, ret_cut) : -EOPNOTSUPP;
+}
+
+int manager_history_event(const struct history_ids *ids, uint32_t i, history_row_fn row,
+			  void *row_userdata, void *userdata)
+{
+	struct manager *m = userdata;
+
+	return sink_store_read(m->store, ids, i, row, row_userdata);
 }

@@ -24,9 +24,10 @@
 #define MISSED_NS 1000000000ULL
 /* A walk during which something was lost is repeated after this. */
 #define RETRY_USEC 1000000ULL
-#define BEAT_USEC 30000000ULL
 /* So long a record may be written, at most: a host that is short of CPUs puts a virtual one aside. */
 #define CATCH_UP_NS 2000000000ULL
+/* And so long after the kernel's change the record may come that tells of it, for the same reason */
+#define EXPLAIN_NS 200000000ULL
 /* Rounds of draining before others get their turn */
 #define DRAINS_MAX 16
 
@@ -47,6 +48,7 @@ void manager_batch_end(struct manager *m)
 	manager_sinks_batch_end(m);
 	manager_log_tend(m);
 	manager_arm_tick(m);
+	manager_guard_batch_end(m);
 }
 
 void manager_drain(void *userdata)
@@ -87,6 +89,7 @@ void manager_feed_lost(struct manager *m, uint64_t count, const char *reason)
 bool manager_tell_lost(struct manager *m)
 {
 	uint64_t dropped = probe_dropped(m->probe), missed = m->missed, now = manager_now_ns();
+	uint64_t guard_lost = manager_guard_lost(m);
 	bool lost;
 
 	/* a system call for each program: not with every batch */
@@ -99,6 +102,10 @@ bool manager_tell_lost(struct manager *m)
 		manager_feed_lost(m, dropped - m->dropped, LOST_DROPPED);
 	if (missed != m->missed)
 		manager_feed_lost(m, missed - m->missed, LOST_MISSED);
+	/* nothing in the model rests on these: no walk is needed */
+	if (guard_lost != m->guard_lost)
+		manager_feed_lost(m, guard_lost - m->guard_lost, LOST_DROPPED);
+	m->guard_lost = guard_lost;
 	m->dropped = dropped;
 	m->missed = missed;
 	return lost;
@@ -107,18 +114,23 @@ bool manager_tell_lost(struct manager *m)
 /*
  * Everything that the walk has told is applied before it counts as over: another program's record,
  * begun and not yet complete, may stand before it in the ring, and nothing tells when that changes.
+ * Nor does anything tell when a change that the walk has met comes to the end of the kernel's function,
+ * where its record is made.
  */
 static bool manager_catch_up(struct manager *m)
 {
-	uint64_t end = ring_end(m->ring), deadline = manager_now_ns() + CATCH_UP_NS;
+	uint64_t end = ring_end(m->ring), begun = manager_now_ns(), waited;
 	const struct timespec pause = { .tv_nsec = 50000 };
 
 	for (;;) {
 		manager_drain(m);
-		if (ring_position(m->ring) >= end)
+		waited = manager_now_ns() - begun;
+		if (ring_position(m->ring) < end) {
+			if (waited > CATCH_UP_NS)
+				return false;
+		} else if (waited > EXPLAIN_NS || !model_is_unexplained(m->model)) {
 			return true;
-		if (manager_now_ns() > deadline)
-			return false;
+		}
 		nanosleep(&pause, NULL);
 	}
 }
@@ -154,10 +166,17 @@ void manager_arm(struct manager *m, bool soon)
 {
 	uint64_t usec = soon ? RETRY_USEC : m->config->snapshot_sec * 1000000ULL;
 
-	if (!m->timer || !usec || m->replay)
+	if (!m->timer || m->replay)
 		return;
-	sd_event_source_set_time_relative(m->timer, usec);
-	sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
+	m->walk_due_ns = 0;
+	if (usec > m->beat_usec) {
+		/* it comes along with a beat: nobody is woken for it */
+		m->walk_due_ns = manager_now_ns() + usec * 1000;
+		sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
+	} else if (usec) {
+		sd_event_source_set_time_relative(m->timer, usec);
+		sd_event_source_set_enabled(m->timer, SD_EVENT_ONESHOT);
+	}
 }
 
 /* A walk, and another one soon if something was lost while it ran. */
@@ -168,6 +187,13 @@ static void manager_walk(struct manager *m)
 	if (r < 0)
 		log_warning("cannot read the kernel's state again: %s", strerror(-r));
 	manager_arm(m, manager_tell_lost(m));
+}
+
+void manager_walk_if_due(struct manager *m)
+{
+	/* with the beat that is the nearest */
+	if (m->walk_due_ns && manager_now_ns() + m->beat_usec * 500 >= m->walk_due_ns)
+		manager_walk(m);
 }
 
 /* After a loss the model may be wrong. */
@@ -288,6 +314,23 @@ static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userd
 	return 0;
 }
 
+/*
+ * Whatever else the loop has done, for a client say: what happened meanwhile goes before the next one.
+ * As a source before all others the ring could keep them from ever having a turn; this comes once
+ * after each of them.
+ */
+static int on_other(sd_event_source *source, void *userdata)
+{
+	struct manager *m = userdata;
+
+	(void)source;
+	if (ring_end(m->ring) == ring_position(m->ring))
+		return 0;
+	manager_drain(m);
+	manager_resync(m);
+	return 0;
+}
+
 /* sysfs first: the rules compare the interrupts with it. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -306,18 +349,6 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	tick.time_ns = manager_now_ns();
 	manager_feed(&tick, m);
 	manager_batch_end(m);
-	return 0;
-}
-
-/* The store's own needs: retention, another try after a fault, and that it is known to live. */
-static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct manager *m = userdata;
-
-	(void)usec;
-	manager_batch_end(m);
-	sd_event_source_set_time_relative(source, BEAT_USEC);
-	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
 
@@ -342,16 +373,21 @@ json_t *manager_answer_status(void *userdata)
 	return manager_status(m);
 }
 
+static int manager_attach_ring(struct manager *m)
+{
+	int r = sd_event_add_io(m->event, &m->ring_source, ring_fd(m->ring), EPOLLIN, on_ring, m);
+
+	if (r >= 0)
+		r = sd_event_add_post(m->event, &m->between, on_other, m);
+	return r < 0 ? r : sd_event_source_set_priority(m->between, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
 int manager_attach_sources(struct manager *m)
 {
-	int r;
+	int r = m->ring ? manager_attach_ring(m) : 0;
 
-	if (m->ring) {
-		r = sd_event_add_io(m->event, &m->ring_source, ring_fd(m->ring), EPOLLIN, on_ring,
-				    m);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	if (!m->replay) {
 		r = topology_attach(m->topology, m->event, manager_on_settled);
 		if (r < 0)
@@ -359,6 +395,9 @@ int manager_attach_sources(struct manager *m)
 				"no uevents, new devices are seen at the next snapshot only: %s",
 				strerror(-r));
 	}
+	r = manager_start_beat(m);
+	if (r < 0)
+		return r;
 	r = sd_event_add_time(m->event, &m->timer, CLOCK_MONOTONIC, 0, 10000000, on_timer, m);
 	if (r < 0)
 		return r;
@@ -370,6 +409,5 @@ int manager_attach_sources(struct manager *m)
 	if (r < 0)
 		return r;
 	manager_arm_tick(m);
-	return sd_event_add_time_relative(m->event, &m->beat, CLOCK_MONOTONIC, BEAT_USEC, 1000000,
-					  on_beat, m);
+	return 0;
 }

@@ -3,15 +3,29 @@
 #include "manager-private.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <cxlirqd/json.h>
 
 #include "log.h"
 
-static void add_reason(json_t *reasons, bool if_so, const char *format, unsigned long long n)
+static void add_reason(json_t **reasons, bool if_so, const char *format, unsigned long long n)
 {
 	if (if_so)
-		json_array_append_new(reasons, json_sprintf(format, n));
+		json_add(reasons, json_sprintf(format, n));
+}
+
+/* Few reasons for many hooks. A kernel that refuses all of them has one, and that was @told. */
+static void add_missing(json_t **reasons, const struct model *model, const char *told)
+{
+	const char *reason;
+	uint32_t count;
+
+	for (uint32_t i = 0; model_missing(model, i, &reason, &count); i++)
+		if (!*reason || strcmp(reason, told) != 0)
+			json_add(reasons, json_sprintf("%u hooks or features are missing "
+						       "(cxlirqctl support): %s",
+						       count, reason));
 }
 
 static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
@@ -28,20 +42,20 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 	for (enum table table = 0; table < TABLE_MAX; table++)
 		n_refused += t->refused[table];
 	if (base && base->reason[0])
-		json_array_append_new(reasons,
-				      json_sprintf("BPF tracing is off: %s", base->reason));
-	add_reason(reasons, t->hooks_missing,
-		   "%llu hooks or features are missing (cxlirqctl support)", t->hooks_missing);
-	add_reason(reasons, n_lost, "%llu records were lost", n_lost);
-	add_reason(reasons, m->bad_records, "%llu records made no sense", m->bad_records);
-	add_reason(reasons, n_refused, "%llu entries were refused by a limit", n_refused);
-	add_reason(reasons, m->doubtful, "%llu findings were left out, for records were being lost",
-		   m->doubtful);
+		json_add(&reasons, json_sprintf("BPF tracing is off: %s", base->reason));
+	add_missing(&reasons, m->model, base ? base->reason : "");
+	add_reason(&reasons, n_lost, "%llu records were lost", n_lost);
+	add_reason(&reasons, m->bad_records, "%llu records made no sense", m->bad_records);
+	add_reason(&reasons, n_refused, "%llu entries were refused by a limit", n_refused);
+	add_reason(&reasons, m->untold, "%llu events were not told, for there was no memory",
+		   m->untold);
+	add_reason(&reasons, m->doubtful,
+		   "%llu findings were left out, for records were being lost", m->doubtful);
 	if (m->store && sink_store_state(m->store, &why) == SINK_STORE_DEGRADED)
-		json_array_append_new(reasons,
-				      json_sprintf("the store does not keep everything: %s",
-						   why ?: "see the journal"));
-	manager_export_reasons(m, reasons);
+		json_add(&reasons, json_sprintf("the store does not keep everything: %s",
+						why ?: "see the journal"));
+	manager_export_reasons(m, &reasons);
+	manager_guard_reasons(m, &reasons);
 	return reasons;
 }
 
@@ -70,7 +84,6 @@ json_t *manager_status(struct manager *m)
 	struct violation_totals v;
 	const struct record_base *base;
 	struct model_totals t;
-	json_auto_t *restart = manager_restart_to_json(m);
 	json_t *reasons, *status;
 	uint64_t events = 0;
 
@@ -80,30 +93,29 @@ json_t *manager_status(struct manager *m)
 	reasons = manager_reasons(m, &t);
 	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
 		events += t.changes[type];
-	status = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
-			   "s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:s?, s:I, s:o, s:o, s:o, s:s}",
-			   "version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
-			   m->replay				     ? "replay" :
-			   base && base->mode == RECORD_MODE_TRACING ? "tracing" :
-								       "sysfs",
-			   "health", json_array_size(reasons) ? "degraded" : "healthy", "reasons",
-			   reasons, "started_us", (json_int_t)m->started_us, "hooks_attached",
-			   (json_int_t)t.hooks_attached, "hooks_total",
-			   (json_int_t)(t.hooks_attached + t.hooks_missing), "domains",
-			   (json_int_t)t.domains, "vectors", (json_int_t)t.vectors, "devices",
-			   (json_int_t)t.devices, "records", (json_int_t)t.records, "lost",
-			   model_lost_to_json(m->model), "snapshots", (json_int_t)t.snapshots,
-			   "snapshot_us", (json_int_t)(t.snapshot_ns / 1000), "corrections",
-			   model_corrections_to_json(m->model), "events", (json_int_t)events,
-			   "refused", model_refused_to_json(m->model), "violations_open",
-			   (json_int_t)v.n_open, "violations_refused", (json_int_t)v.refused,
-			   "store", store_to_json(m), "vector_space", model_space_to_json(m->model),
-			   "vector_space_reason", model_space_reason(m->model), "pmus",
-			   (json_int_t)t.pmus, "counters", manager_counters_to_json(m), "exporter",
-			   manager_export_to_json(m), "clients",
-			   sink_varlink_clients_to_json(m->varlink), "log_level",
-			   log_level_to_name(log_level()));
-	json_object_update(status, restart);
+	status = json_pack(
+		"{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, "
+		"s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:s?, s:I, s:o, s:o, s:o, s:s, s:o}",
+		"version", CXLIRQD_VERSION, "kernel", base ? base->release : "", "mode",
+		m->replay				  ? "replay" :
+		base && base->mode == RECORD_MODE_TRACING ? "tracing" :
+							    "sysfs",
+		"health", json_array_size(reasons) ? "degraded" : "healthy", "reasons", reasons,
+		"started_us", (json_int_t)m->started_us, "hooks_attached",
+		(json_int_t)t.hooks_attached, "hooks_total",
+		(json_int_t)(t.hooks_attached + t.hooks_missing), "domains", (json_int_t)t.domains,
+		"vectors", (json_int_t)t.vectors, "devices", (json_int_t)t.devices, "records",
+		(json_int_t)t.records, "lost", model_lost_to_json(m->model), "snapshots",
+		(json_int_t)t.snapshots, "snapshot_us", (json_int_t)(t.snapshot_ns / 1000),
+		"corrections", model_corrections_to_json(m->model), "events", (json_int_t)events,
+		"refused", model_refused_to_json(m->model), "violations_open", (json_int_t)v.n_open,
+		"violations_refused", (json_int_t)v.refused, "store", store_to_json(m),
+		"vector_space", model_space_to_json(m->model), "vector_space_reason",
+		model_space_reason(m->model), "pmus", (json_int_t)t.pmus, "counters",
+		manager_counters_to_json(m), "exporter", manager_export_to_json(m), "clients",
+		sink_varlink_clients_to_json(m->varlink), "log_level",
+		log_level_to_name(log_level()), "guard", manager_guard_state(m));
+	json_merge(&status, manager_restart_to_json(m));
 	return status;
 }
 

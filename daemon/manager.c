@@ -91,8 +91,9 @@ static void manager_on_change(const struct change *change, void *userdata)
 		topology_touch(m->topology, change->demands->device);
 	if (!manager_was_told(m, 0))
 		sink_metrics_change(m->metrics, m->model, change);
-	if (change_name(change->type) && !manager_was_told(m, 0))
+	if (change_name(change->type) && manager_has_readers(m) && !manager_was_told(m, 0))
 		manager_publish(m, change_to_json(m->model, change), NULL, 0);
+	manager_guard_change(m, change);
 	m->change_us = model_time_us(m->model, change->time_ns);
 	rule_eval(&m->rules, m->model, change, manager_on_finding, m);
 }
@@ -132,7 +133,7 @@ static int manager_open_record(struct manager *m, const char *path)
 	return 0;
 }
 
-static int manager_new_sinks(struct manager *m, bool keep)
+static int manager_new_sinks(struct manager *m, bool serve)
 {
 	struct sink_varlink_source source = { .model = m->model,
 					      .refresh = manager_refresh,
@@ -143,16 +144,24 @@ static int manager_new_sinks(struct manager *m, bool keep)
 					      .violations = m->violations,
 					      .acknowledge = manager_acknowledge,
 					      .history = manager_history,
+					      .history_event = manager_history_event,
 					      .read_counters = manager_read_counters,
 					      .count_start = manager_count_start,
 					      .count_read = manager_count_read,
 					      .count_end = manager_count_end,
 					      .reload = manager_answer_reload,
 					      .metrics = manager_render_metrics,
+					      .guard_list = manager_guard_list,
+					      .guard_words = manager_guard_words,
+					      .guard_add = manager_guard_add,
+					      .guard_remove = manager_guard_remove,
+					      .guard_set_mode = manager_guard_set_mode,
 					      .userdata = m };
-	int r = sink_varlink_new(m->event, &source, m->config->event_backlog, &m->varlink);
+	/* without a socket nobody comes who could ask for them */
+	size_t backlog = serve ? m->config->event_backlog : 0;
+	int r = sink_varlink_new(m->event, &source, backlog, &m->varlink);
 
-	return r < 0 || !keep ? r : manager_new_keepers(m);
+	return r < 0 || !serve || m->replay ? r : manager_new_keepers(m);
 }
 
 static int manager_new_sources(struct manager *m)
@@ -182,8 +191,10 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 	struct manager *m = calloc(1, sizeof(*m));
 	int r;
 
-	if (!m)
+	if (!m) {
+		log_error("cannot start: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	m->config = config;
 	m->rules = config->rules;
 	m->replay = replay;
@@ -203,9 +214,11 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 		r = manager_open_record(m, record);
 	/* files that somebody named are open, and those of the daemon's own are its user's */
 	if (r >= 0 && keep && !replay)
+		r = manager_new_guard(m);
+	if (r >= 0 && keep && !replay)
 		r = manager_become_user(m);
 	if (r >= 0)
-		r = manager_new_sinks(m, keep && !replay);
+		r = manager_new_sinks(m, keep);
 	if (r >= 0 && !replay)
 		r = manager_new_sources(m);
 	if (r < 0) {
@@ -223,11 +236,12 @@ struct manager *manager_free(struct manager *m)
 	if (!m)
 		return NULL;
 	manager_stop_export(m);
+	manager_stop_guard(m);
 	sd_event_source_unref(m->ring_source);
+	sd_event_source_unref(m->between);
 	sd_event_source_unref(m->timer);
 	sd_event_source_unref(m->tick);
 	sd_event_source_unref(m->beat);
-	sd_event_source_unref(m->watchdog);
 	sink_varlink_free(m->varlink);
 	sink_report_free(m->report);
 	sink_metrics_free(m->metrics);
@@ -283,12 +297,16 @@ int manager_serve(struct manager *m)
 
 	if (r >= 0)
 		r = manager_attach_sources(m);
-	if (r >= 0)
-		r = manager_listen(m);
+	if (r < 0) {
+		log_error("cannot wait for events: %s", strerror(-r));
+		return r;
+	}
+	r = manager_listen(m);
 	if (r < 0)
 		return r;
 	if (!m->replay)
 		manager_start_counters(m);
+	manager_start_guard(m);
 	manager_start_export(m);
 	manager_start_report(m);
 	r = privilege_drop();
@@ -299,9 +317,7 @@ int manager_serve(struct manager *m)
 	if (m->store)
 		sink_store_work_apart(m->store);
 	malloc_trim(0); /* the kernel's type information is gone by now */
-	r = manager_ready(m);
-	if (r < 0)
-		return r;
+	manager_ready(m);
 	r = sd_event_loop(m->event);
 	sd_notify(0, "STOPPING=1");
 	manager_drain(m);

@@ -111,7 +111,7 @@ static const struct metric_family families[] = {
 	[METRIC_GUARD_DENIED] = {
 		"guard_denied", METRIC_COUNTER, METRIC_PER_DEVICE, NULL, false, { "provider" },
 		"Affinity changes that were refused to protect a vector.",
-		"Reserved: this version protects nothing.",
+		NULL,
 	},
 	[METRIC_RECORDS] = {
 		"records", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, { "type" },

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include <cxlirqd/cleanup.h>
+
 json_t *text_to_json(const char *text)
 {
 	return json_text(*text ? text : NULL);
@@ -29,31 +31,49 @@ json_t *message_to_json(const struct record_msg *message, bool known)
 	return json_pack("{s:s, s:s}", "address", address, "data", data);
 }
 
+/* A comma, two numbers with a dash between, and the end */
+#define RANGE_MAX (1 + 10 + 1 + 10 + 1)
+
+/* Each event of an affinity has four of these: no stream, which costs more than what goes into it. */
 char *vector_mask_list(const uint64_t *mask, uint32_t words)
 {
 	uint32_t bits = words * 64;
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	size_t size = 4 * (size_t)RANGE_MAX, n = 0;
+	_cleanup_free_ char *text = malloc(size);
 
-	if (!out)
+	if (!text)
 		return NULL;
+	*text = '\0';
 	for (uint32_t i = 0; i < bits; i++) {
 		uint32_t first = i;
 
+		if (!mask[i / 64])
+			i |= 63;
 		if (!(mask[i / 64] >> i % 64 & 1))
 			continue;
 		while (i + 1 < bits && mask[(i + 1) / 64] >> (i + 1) % 64 & 1)
 			i++;
-		fprintf(out, "%s%u", ftell(out) ? "," : "", first);
+		if (size - n < RANGE_MAX) {
+			char *more = realloc(text, size *= 2);
+
+			if (!more)
+				return NULL;
+			text = more;
+		}
+		n += (size_t)snprintf(text + n, size - n, n ? ",%u" : "%u", first);
 		if (i > first)
-			fprintf(out, "-%u", i);
+			n += (size_t)snprintf(text + n, size - n, "-%u", i);
 	}
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return TAKE_PTR(text);
+}
+
+char *vector_affinity_list(const struct vector *v)
+{
+	const uint64_t *mask = vector_affinity(v);
+
+	if (mask)
+		return vector_mask_list(mask, v->mask_words);
+	return v->affinity_text ? strdup(v->affinity_text) : NULL;
 }
 
 static json_t *mask_to_json(const uint64_t *mask, uint32_t words, const char *text)
@@ -76,7 +96,7 @@ static json_t *owners_to_json(const struct model *model, const struct vector *ve
 	json_t *owners = json_array();
 
 	for (const struct action *a = vector->actions; a; a = a->next)
-		json_array_append_new(owners, action_to_json(model, vector, a));
+		json_add(&owners, action_to_json(model, vector, a));
 	return owners;
 }
 
@@ -121,7 +141,7 @@ json_t *vector_to_json(const struct model *model, const struct vector *v)
 		"owners", owners_to_json(model, v));
 }
 
-static bool vector_is_of(const struct vector *vector, const char *device)
+bool vector_is_of(const struct vector *vector, const char *device)
 {
 	if (!strcmp(vector->provider.name, device))
 		return true;
@@ -137,7 +157,7 @@ json_t *model_vectors_to_json(const struct model *model, const char *device, con
 
 	for (const struct vector *v = model_vectors(model); v; v = v->hh.next)
 		if ((!device || vector_is_of(v, device)) && (!irq || v->irq == *irq))
-			json_array_append_new(array, vector_to_json(model, v));
+			json_add(&array, vector_to_json(model, v));
 	return array;
 }
 
@@ -149,10 +169,9 @@ static json_t *hooks_to_json(const struct model *model, enum record_hook_kind ki
 		const struct hook *h = &model->hooks[i];
 
 		if (h->kind == kind)
-			json_array_append_new(array,
-					      json_pack("{s:o, s:b, s:o}", "hook",
-							json_text(h->name), "attached", h->attached,
-							"reason", text_to_json(h->reason)));
+			json_add(&array, json_pack("{s:o, s:b, s:o}", "hook", json_text(h->name),
+						   "attached", h->attached, "reason",
+						   text_to_json(h->reason)));
 	}
 	return array;
 }
@@ -176,17 +195,15 @@ json_t *model_lost_to_json(const struct model *model)
 	json_t *array = json_array();
 
 	for (uint32_t i = 0; i < model->n_lost; i++)
-		json_array_append_new(array, json_pack("{s:o, s:I}", "reason",
-						       json_text(model->lost[i].reason), "count",
-						       json_count(model->lost[i].count)));
+		json_add(&array, json_pack("{s:o, s:I}", "reason", json_text(model->lost[i].reason),
+					   "count", json_count(model->lost[i].count)));
 	return array;
 }
 
-static void append_count(json_t *array, const char *kind, uint64_t count)
+static void append_count(json_t **array, const char *kind, uint64_t count)
 {
 	if (count)
-		json_array_append_new(array, json_pack("{s:s, s:I}", "kind", kind, "count",
-						       json_count(count)));
+		json_add(array, json_pack("{s:s, s:I}", "kind", kind, "count", json_count(count)));
 }
 
 json_t *model_corrections_to_json(const struct model *model)
@@ -194,7 +211,7 @@ json_t *model_corrections_to_json(const struct model *model)
 	json_t *array = json_array();
 
 	for (enum correction kind = 0; kind < CORRECTION_MAX; kind++)
-		append_count(array, correction_name(kind), model->corrections[kind]);
+		append_count(&array, correction_name(kind), model->corrections[kind]);
 	return array;
 }
 
@@ -224,7 +241,7 @@ json_t *model_refused_to_json(const struct model *model)
 	json_t *array = json_array();
 
 	for (enum table t = 0; t < TABLE_MAX; t++)
-		append_count(array, names[t], model->refused[t]);
+		append_count(&array, names[t], model->refused[t]);
 	return array;
 }
 

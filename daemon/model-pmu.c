@@ -170,9 +170,8 @@ static json_t *words_to_json(const struct pmu *pmu, uint32_t kind, const char *n
 		const struct pmu_word *word = &pmu->words[i];
 
 		if (word->kind == kind)
-			json_array_append_new(array,
-					      json_pack("{s:o, s:o}", name, json_text(word->name),
-							value, json_text(word->value)));
+			json_add(&array, json_pack("{s:o, s:o}", name, json_text(word->name), value,
+						   json_text(word->value)));
 	}
 	return array;
 }
@@ -197,6 +196,6 @@ json_t *model_pmus_to_json(const struct model *model, const char *name)
 
 	for (const struct pmu *pmu = model_pmus(model); pmu; pmu = pmu->hh.next)
 		if (!name || !strcmp(pmu->name, name))
-			json_array_append_new(array, pmu_to_json(model, pmu));
+			json_add(&array, pmu_to_json(model, pmu));
 	return array;
 }

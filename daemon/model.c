@@ -241,6 +241,20 @@ static void apply_cpu(struct model *model, const struct record_cpu *r)
 	model_change(model, &change, &r->header);
 }
 
+/* What the guard has told: nothing changes in the model by it. */
+static void apply_guard(struct model *model, const struct record_guard *r)
+{
+	struct change change = { .type = CHANGE_GUARD_DENIED,
+				 .irq = r->irq,
+				 .denied = r->denied,
+				 .vector = vector_find(model, r->irq) };
+	struct cause cause;
+
+	cause_from_header(&cause, &r->header);
+	change.cause = &cause;
+	model_change(model, &change, &r->header);
+}
+
 static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 {
 	if (r->phase == RECORD_SNAPSHOT_BEGIN) {
@@ -319,6 +333,7 @@ void model_apply(struct model *model, const struct event *event)
 	case RECORD_PATTERN: return doorbell_apply_pattern(model, event->pattern);
 	case RECORD_DEMAND: return demand_apply(model, event->demand);
 	case RECORD_SPACE: return space_apply(model, event->space);
+	case RECORD_GUARD: return apply_guard(model, event->guard);
 	case RECORD_FEATURE: return feature_apply(model, event->feature);
 	case RECORD_DRIVER: return driver_apply(model, event->driver);
 	case RECORD_RING: return;
@@ -437,6 +452,11 @@ const char *model_name(const struct model *model, enum record_name_kind kind, ui
 	return NULL;
 }
 
+static bool is_missing(const struct hook *hook)
+{
+	return hook->needed && !hook->attached;
+}
+
 void model_totals(const struct model *model, struct model_totals *ret)
 {
 	*ret = (struct model_totals){ .domains = HASH_COUNT(model->domains),
@@ -452,7 +472,7 @@ void model_totals(const struct model *model, struct model_totals *ret)
 	memcpy(ret->refused, model->refused, sizeof(ret->refused));
 	for (uint32_t i = 0; i < model->n_hooks; i++) {
 		ret->hooks_attached += model->hooks[i].attached;
-		ret->hooks_missing += model->hooks[i].needed && !model->hooks[i].attached;
+		ret->hooks_missing += is_missing(&model->hooks[i]);
 	}
 }
 
@@ -465,6 +485,31 @@ bool model_hook(const struct model *model, uint32_t i, const char **ret_name, bo
 	*ret_attached = model->hooks[i].attached;
 	*ret_needed = model->hooks[i].needed;
 	return true;
+}
+
+/* How many of the first @n are missing for this reason */
+static uint32_t count_missing(const struct model *model, uint32_t n, const char *reason)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		count += is_missing(&model->hooks[i]) && !strcmp(model->hooks[i].reason, reason);
+	return count;
+}
+
+bool model_missing(const struct model *model, uint32_t i, const char **ret_reason,
+		   uint32_t *ret_count)
+{
+	for (uint32_t at = 0; at < model->n_hooks; at++) {
+		const struct hook *hook = &model->hooks[at];
+
+		if (!is_missing(hook) || count_missing(model, at, hook->reason) || i--)
+			continue;
+		*ret_reason = hook->reason;
+		*ret_count = count_missing(model, model->n_hooks, hook->reason);
+		return true;
+	}
+	return false;
 }
 
 bool model_lost(const struct model *model, uint32_t i, const char **ret_reason, uint64_t *ret_count)
@@ -501,6 +546,16 @@ const struct record_base *model_base(const struct model *model)
 bool model_is_walking(const struct model *model)
 {
 	return model->walking;
+}
+
+bool model_is_unexplained(const struct model *model)
+{
+	if (!model->walking || !model->populated)
+		return false;
+	for (const struct vector *v = model->vectors; v; v = v->hh.next)
+		if (v->corrected)
+			return true;
+	return false;
 }
 
 bool model_has_snapshot(const struct model *model)

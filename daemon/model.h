@@ -90,6 +90,11 @@ typedef void (*model_emit_fn)(const struct record_header *record, void *userdata
 int model_save(const struct model *model, uint64_t now_ns, model_emit_fn emit, void *userdata);
 /* A walk has begun and not ended; model_save() has to wait. */
 bool model_is_walking(const struct model *model);
+/*
+ * The walk that runs has seen something of an interrupt that no record has told yet. The record of
+ * whatever did that may be about to come: a hook runs after what it tells of.
+ */
+bool model_is_unexplained(const struct model *model);
 
 /* Borrowed, NULL = not there. */
 const struct vector *model_vector(const struct model *model, uint32_t irq);
@@ -158,6 +163,9 @@ const char *correction_name(enum correction correction);
 /* From 0 on, until false. Strings are borrowed. */
 bool model_hook(const struct model *model, uint32_t i, const char **ret_name, bool *ret_attached,
 		bool *ret_needed);
+/* Why hooks or features that are needed are missing: each reason once, with how many have it. */
+bool model_missing(const struct model *model, uint32_t i, const char **ret_reason,
+		   uint32_t *ret_count);
 bool model_lost(const struct model *model, uint32_t i, const char **ret_reason,
 		uint64_t *ret_count);
 

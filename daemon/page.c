@@ -67,15 +67,16 @@ static json_t *worst_violations(const struct violations *violations, size_t *ret
 	json_auto_t *all = violations_to_json(violations, false);
 	size_t n = json_array_size(all), i;
 	_cleanup_free_ json_t **order = calloc(n + 1, sizeof(*order));
-	json_t *worst = json_array(), *violation;
+	json_t *worst, *violation;
 
-	if (!order)
-		return worst;
+	if (!order || !all)
+		return NULL;
+	worst = json_array();
 	json_array_foreach(all, i, violation)
 		order[i] = violation;
 	qsort(order, n, sizeof(*order), compare_violations);
 	for (i = 0; i < n && i < PAGE_VIOLATIONS_MAX; i++)
-		json_array_append(worst, order[i]);
+		json_add(&worst, json_incref(order[i]));
 	*ret_left = n - i;
 	return worst;
 }
@@ -201,19 +202,20 @@ static json_t *busiest_rows(const struct model *model, size_t *ret_left)
 {
 	_cleanup_(rows_freep) struct row *rows = NULL;
 	struct row *order[PAGE_ROWS_MAX];
-	json_t *array = json_array();
+	json_t *array;
 	size_t n = 0;
 
 	for (const struct vector *v = model_vectors_unordered(model); v; v = v->hh.next)
 		if (rows_add(&rows, model, v) < 0)
-			break;
+			return NULL;
+	array = json_array();
 	HASH_SORT(rows, by_interrupts);
 	for (struct row *row = rows; row && n < PAGE_ROWS_MAX; row = row->hh.next)
 		order[n++] = row;
 	*ret_left = HASH_COUNT(rows) - n;
 	qsort(order, n, sizeof(*order), by_name);
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, row_to_json(order[i]));
+		json_add(&array, row_to_json(order[i]));
 	return array;
 }
 
@@ -281,7 +283,7 @@ static json_t *choose_vectors(const struct model *model, const char *device, siz
 			chosen[n++] = v;
 	qsort(chosen, n, sizeof(*chosen), compare_vectors);
 	for (i = 0; i < n && i < PAGE_PICTURE_MAX; i++)
-		json_array_append_new(array, vector_to_json(model, chosen[i]));
+		json_add(&array, vector_to_json(model, chosen[i]));
 	*ret_left = n - i;
 	return array;
 }

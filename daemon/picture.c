@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cxlirqd/json.h>
+
 /* Domains above a vector's own; the kernel has less than ten. */
 #define DEPTH_MAX 32
 
@@ -461,15 +463,13 @@ json_t *picture_to_json(const struct picture *picture)
 	json_t *nodes = json_array(), *edges = json_array();
 
 	for (const struct picture_node *n = picture->nodes; n; n = n->hh.next)
-		json_array_append_new(nodes,
-				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", n->id, "kind",
-						picture_kinds[n->kind], "label", n->label, "detail",
-						n->detail, "class", n->class));
+		json_add(&nodes, json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", n->id, "kind",
+					   picture_kinds[n->kind], "label", n->label, "detail",
+					   n->detail, "class", n->class));
 	for (size_t i = 0; i < picture->n_edges; i++)
-		json_array_append_new(
-			edges, json_pack("{s:s, s:s, s:s}", "from", picture->edges[i].from->id,
-					 "to", picture->edges[i].to->id, "relation",
-					 picture_relations[picture->edges[i].relation]));
+		json_add(&edges, json_pack("{s:s, s:s, s:s}", "from", picture->edges[i].from->id,
+					   "to", picture->edges[i].to->id, "relation",
+					   picture_relations[picture->edges[i].relation]));
 	return json_pack("{s:o, s:o, s:I, s:I}", "nodes", nodes, "edges", edges, "left_out",
 			 (json_int_t)picture->left_out, "without_device",
 			 (json_int_t)picture->without_device);

@@ -31,14 +31,15 @@
 struct pin {
 	int fd;
 	char path[PIN_REASON_MAX - 64];
+	char place[32];
 };
 
 /* "new" until it is complete */
 static int set_path(const struct pin *pin, const char *prefix, uint64_t generation,
 		    const char *kind, const char *name, char *path, size_t size)
 {
-	int n = snprintf(path, size, "/proc/self/fd/%d/%s_%016" PRIx64 "%s%s%s%s", pin->fd, prefix,
-			 generation, *kind ? "/" : "", kind, *name ? "_" : "", name);
+	int n = snprintf(path, size, "%s/%s_%016" PRIx64 "%s%s%s%s", pin->place, prefix, generation,
+			 *kind ? "/" : "", kind, *name ? "_" : "", name);
 
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
@@ -51,6 +52,19 @@ static int refuse(char reason[static PIN_REASON_MAX], const char *path, const ch
 {
 	snprintf(reason, PIN_REASON_MAX, "%.100s: %s", path, why);
 	return r;
+}
+
+/* Where bpffs is not mounted nobody can make the directory: that is said, and not that it is missing. */
+static int refuse_open(char reason[static PIN_REASON_MAX], const char *path, int r)
+{
+	char parent[PIN_REASON_MAX];
+	struct statfs file_system;
+
+	snprintf(parent, sizeof(parent), "%.*s",
+		 (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 0), path);
+	if (r == -ENOENT && !statfs(parent, &file_system) && file_system.f_type != BPF_FS_MAGIC)
+		return refuse(reason, path, "no BPF file system is mounted there", r);
+	return refuse(reason, path, strerror(-r), r);
 }
 
 static int judge(int fd, const char *path, char reason[static PIN_REASON_MAX])
@@ -85,7 +99,8 @@ int pin_new(const char *path, struct pin **ret, char reason[static PIN_REASON_MA
 		return refuse(reason, path, strerror(ENAMETOOLONG), -ENAMETOOLONG);
 	pin->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (pin->fd < 0)
-		return refuse(reason, path, strerror(errno), -errno);
+		return refuse_open(reason, path, -errno);
+	snprintf(pin->place, sizeof(pin->place), "/proc/self/fd/%d", pin->fd);
 	r = judge(pin->fd, path, reason);
 	if (r < 0)
 		return r;
@@ -112,6 +127,11 @@ struct pin *pin_free(struct pin *pin)
 const char *pin_path(const struct pin *pin)
 {
 	return pin->path;
+}
+
+const char *pin_place(const struct pin *pin)
+{
+	return pin->place;
 }
 
 /* ---- removal ------------------------------------------------------------------------------- */
@@ -201,6 +221,8 @@ static int list(struct pin *pin, struct sets *sets, struct pin_found *found)
 	for (unsigned int i = 0; i < ENTRIES_MAX && (entry = readdir(stream)); i++) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
+		if (!strcmp(entry->d_name, "guard") || !strcmp(entry->d_name, "guard_new"))
+			continue; /* guard-hook.h */
 		if (parse_name(entry->d_name, "set_", &generation)) {
 			if (sets->n_complete < SETS_MAX)
 				sets->complete[sets->n_complete++] = generation;

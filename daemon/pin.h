@@ -5,6 +5,8 @@
  *
  *	set_GENERATION/manifest  map_ring  map_bss  prog_NAME...  link_NAME...
  *
+ * Beside it may be the guard's link, which has a life of its own (guard-hook.h).
+ *
  * None of the functions logs; where @reason is asked for, it is for people.
  */
 #ifndef CXLIRQD_PIN_H
@@ -65,7 +67,9 @@ int pin_commit(struct pin *pin, uint64_t generation);
  */
 int pin_remove(struct pin *pin, uint64_t generation);
 
-/* As it was given */
+/* As it was given: for people */
 const char *pin_path(const struct pin *pin);
+/* A path that leads there whatever this process has become since; ends with the object */
+const char *pin_place(const struct pin *pin);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guard-hook.h"
+
 struct description {
 	uint64_t now_ns;
 	probe_emit_fn emit;
@@ -48,16 +50,15 @@ static bool is_fine_without(const char *reason)
 static void describe_features(const struct probe *probe, const struct description *d)
 {
 	const struct roots *roots = probe->tracing ? probe->roots : NULL;
-	const char *why =
-		probe->tracing ?
-			"the kernel does not tell its symbols (kptr_restrict, KALLSYMS_ALL)" :
-			probe->reason;
+	const char *why = probe->tracing ? probe_reason_symbols() : probe->reason;
 	/* only there does the kernel share out vectors of a CPU to devices */
 	bool x86 = !strcmp(probe->uts.machine, "x86_64");
+	char guard[GUARD_REASON_MAX] = "";
+	bool guards = probe->tracing && guard_hook_probe(guard) >= 0;
 	const struct {
 		const char *name;
 		bool there;
-		const char *not_needed;
+		const char *reason; /* why not, where the answer is as good without */
 	} features[] = {
 		{ "snapshot of irq_domains", roots && roots->irq_domain_list, NULL },
 		{ "snapshot of interrupts", roots && (roots->sparse_irqs || roots->irq_desc_tree),
@@ -67,13 +68,16 @@ static void describe_features(const struct probe *probe, const struct descriptio
 		{ "per-CPU interrupt counts", roots && roots->per_cpu_offset, NULL },
 		{ "vector space", roots && roots->vector_matrix && roots->per_cpu_offset,
 		  x86 ? NULL : "not needed: not an x86 kernel" },
+		/* it is of use to those who ask for it, and they are told when it cannot be had */
+		{ "guard", guards, *guard ? guard : why },
 	};
 
 	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++) {
-		const char *reason = features[i].not_needed ?: why;
-
 		describe_hook(d, RECORD_HOOK_FEATURE, features[i].name, features[i].there,
-			      !is_fine_without(reason), features[i].there ? "" : reason);
+			      !features[i].reason,
+			      features[i].there	 ? "" :
+			      features[i].reason ?:
+						   why);
 	}
 }
 

@@ -195,6 +195,23 @@ void probe_load_identity(const struct probe *probe, size_t ring_size,
 					 .record_version = RECORD_VERSION };
 }
 
+/* What each round of emit_key() is keyed with: Speck64/128's key schedule */
+static void expand_secret(const uint64_t secret[2], uint32_t ret_rounds[KEY_ROUNDS])
+{
+	uint32_t k = (uint32_t)secret[0], next;
+	uint32_t l[] = { (uint32_t)(secret[0] >> 32), (uint32_t)secret[1],
+			 (uint32_t)(secret[1] >> 32) };
+
+	for (uint32_t i = 0; i < KEY_ROUNDS; i++) {
+		ret_rounds[i] = k;
+		next = (k + (l[0] >> 8 | l[0] << 24)) ^ i;
+		k = (k << 3 | k >> 29) ^ next;
+		l[0] = l[1];
+		l[1] = l[2];
+		l[2] = next;
+	}
+}
+
 static int open_skeleton(struct loading *l)
 {
 	const struct pin_knobs *knobs = &l->probe->header.knobs;
@@ -203,7 +220,7 @@ static int open_skeleton(struct loading *l)
 	l->skeleton = cxlirqd_bpf__open();
 	if (!l->skeleton)
 		return -errno;
-	memcpy((void *)l->skeleton->rodata->key_secret, l->secret, sizeof(l->secret));
+	expand_secret(l->secret, (uint32_t *)l->skeleton->rodata->key_rounds);
 	l->skeleton->rodata->mask_words = knobs->mask_words;
 	l->skeleton->rodata->mask_bytes = knobs->mask_bytes;
 	l->skeleton->rodata->n_cpus = knobs->n_cpus;
@@ -365,30 +382,31 @@ static void on_name(uint32_t kind, uint32_t value, const char *text, void *userd
 	snprintf(name->name, sizeof(name->name), "%s", text);
 }
 
+static int refuse(struct probe *probe, const char *what, int error)
+{
+	snprintf(probe->reason, sizeof(probe->reason), "%s: %s", what, strerror(-error));
+	return error;
+}
+
 /* The functions that the programs name are looked up in one pass over the symbol table. */
 static int read_names(struct loading *l)
 {
-	const char *wanted[PROGRAMS_MAX];
+	const char *wanted[PROGRAMS_MAX], *what;
 	struct bpf_program *program;
 	size_t n = 0;
 	int r;
 
 	l->skeleton = cxlirqd_bpf__open();
 	if (!l->skeleton)
-		return -errno;
+		return refuse(l->probe, "the object with the programs", -errno);
 	bpf_object__for_each_program(program, l->skeleton->obj)
 		if (target_of(program) && n < PROGRAMS_MAX)
 			wanted[n++] = target_of(program);
-	r = kernel_names_new(wanted, n, &l->names);
-	if (r >= 0)
-		kernel_names_enumerate(l->names, on_name, l->probe);
-	return r;
-}
-
-static int refuse(struct probe *probe, const char *what, int error)
-{
-	snprintf(probe->reason, sizeof(probe->reason), "%s: %s", what, strerror(-error));
-	return error;
+	r = kernel_names_new(wanted, n, &l->names, &what);
+	if (r < 0)
+		return refuse(l->probe, what, r);
+	kernel_names_enumerate(l->names, on_name, l->probe);
+	return 0;
 }
 
 static int probe_load_with(struct loading *l)
@@ -396,13 +414,12 @@ static int probe_load_with(struct loading *l)
 	int r = read_names(l);
 
 	if (r < 0)
-		return refuse(l->probe, "this kernel's type information (/sys/kernel/btf/vmlinux)",
-			      r);
+		return r;
 	r = load(l);
 	if (r >= 0)
 		r = keep_maps(l);
 	if (r < 0)
-		return refuse(l->probe, "the kernel refused to load tracing programs", r);
+		return refuse(l->probe, probe_reason_load(r), r);
 	r = find_roots(l);
 	if (r < 0)
 		log_warning("cannot look up kernel symbols: %s", strerror(-r));

@@ -148,6 +148,10 @@ static void forget(struct probe *probe)
 	closep(&probe->bss_fd);
 	closep(&probe->snapshot_fd);
 	probe->ring_fd = probe->bss_fd = probe->snapshot_fd = -EBADF;
+	if (probe->bss)
+		munmap(TAKE_PTR(probe->bss), probe->bss_size);
+	probe->stats = NULL;
+	probe->roots = NULL;
 }
 
 /* What is there is not what would be loaded: it waits for these programs. */
@@ -218,6 +222,14 @@ int probe_pin_adopt(struct probe *probe, const struct pin_manifest_header *wante
 	if (r < 0) {
 		log_warning("%s: not all that was pinned is there (%s: %s), replacing it",
 			    pin_path(probe->pin), what, strerror(-r));
+		forget(probe);
+		succeed(probe, &manifest.header);
+		return 0;
+	}
+	if (!probe->roots->sparse_irqs && !probe->roots->irq_desc_tree) {
+		/* the kernel may tell by now */
+		log_notice("%s: what is pinned there knows no symbols of the kernel, replacing it",
+			   pin_path(probe->pin));
 		forget(probe);
 		succeed(probe, &manifest.header);
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the probe share: probe.c decides, probe-load.c loads and attaches, probe-pin.c
- * takes over what is pinned and pins, probe-describe.c tells.
+ * takes over what is pinned and pins, probe-describe.c tells, probe-reason.c knows why not.
  */
 #ifndef CXLIRQD_PROBE_PRIVATE_H
 #define CXLIRQD_PROBE_PRIVATE_H
@@ -80,5 +80,11 @@ int probe_pin_adopt(struct probe *probe, const struct pin_manifest_header *wante
 /* Pins what was loaded. On failure nothing is pinned, and pin_reason says why. Logs. */
 void probe_pin_put(struct probe *probe);
 void probe_pin_done(struct probe *probe);
+
+/* ---- probe-reason.c ------------------------------------------------------------------------ */
+
+/* Why loading failed with this negative errno, and why the roots of the walk are not known */
+const char *probe_reason_load(int error);
+const char *probe_reason_symbols(void);
 
 #endif

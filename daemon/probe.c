@@ -187,6 +187,11 @@ const char *probe_pinned(const struct probe *probe)
 	return probe_generation(probe) ? pin_path(probe->pin) : NULL;
 }
 
+const char *probe_pin_place(const struct probe *probe)
+{
+	return probe_generation(probe) ? pin_place(probe->pin) : NULL;
+}
+
 const char *probe_pin_reason(const struct probe *probe)
 {
 	return probe->pin_reason[0] ? probe->pin_reason : NULL;

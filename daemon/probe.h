@@ -66,6 +66,8 @@ void probe_each_program(const struct probe *probe, probe_program_fn each, void *
 
 /* The directory that the programs are pinned in; NULL: they end with the daemon. */
 const char *probe_pinned(const struct probe *probe);
+/* A path to it that works whatever this process has become since, valid in this process only; as above */
+const char *probe_pin_place(const struct probe *probe);
 /* Why not, for people; NULL: they are, or it was not asked for. */
 const char *probe_pin_reason(const struct probe *probe);
 /* Which programs these are: a number never used twice. 0: they are not pinned. */

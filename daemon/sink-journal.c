@@ -3,82 +3,17 @@
  * One entry for each violation that is new or was opened again; for one that goes on, one every ten
  * seconds with the count: a rule that fires with each interrupt that moves must not flood the
  * journal. A condition that just stands is not said again.
- *
- * libsystemd says nothing, and returns 0, where there is no journal: so that is asked first.
  */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include "sink-journal.h"
+#include "sink-journal-private.h"
 
 #include <errno.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "change.h"
 #include "log.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define GAP_MESSAGE_ID "8abb127bbce74eadb85c33fb79f4dca9"
-#define PAUSE_USEC 10000000
-/* Ids follow each other: these are the places of the last so many violations. */
-#define PLACES 4096
-
-struct sink_journal {
-	struct {
-		uint64_t id;
-		int64_t said_us;
-	} places[PLACES];
-	int64_t gap_us;
-	uint64_t gap_lost; /* not said yet */
-	struct sink_journal_counters counters;
-};
-
-/* ---- one entry ----------------------------------------------------------------------------- */
-
-struct entry {
-	int priority;
-	char message[768];
-	char text[24][768]; /* "FIELD=value" */
-	struct iovec fields[24];
-	int n;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct entry *entry, const char *format, ...)
-{
-	char *text = entry->text[entry->n];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(*entry->text), format, arguments);
-	va_end(arguments);
-	entry->fields[entry->n++] = (struct iovec){ text, strlen(text) };
-}
-
-/* The name of a process may hold anything, and a line must stay one. */
-static void flatten(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 127)
-			*text = '?';
-}
-
-static void entry_begin(struct entry *entry, int priority, const char *message_id)
-{
-	flatten(entry->message);
-	entry->priority = priority;
-	add(entry, "MESSAGE=%s", entry->message);
-	add(entry, "MESSAGE_ID=%s", message_id);
-	add(entry, "PRIORITY=%d", priority);
-}
-
-static void entry_send(struct sink_journal *journal, const struct entry *entry)
-{
-	journal->counters.written++;
-	if (access(JOURNAL_SOCKET, F_OK) >= 0 && sd_journal_sendv(entry->fields, entry->n) >= 0)
-		return;
-	journal->counters.to_stderr++;
-	log_message(entry->priority, "%s", entry->message);
-}
 
 /* ---- violations ---------------------------------------------------------------------------- */
 
@@ -115,20 +50,22 @@ static void say_what(const struct violation *v, enum violation_outcome outcome, 
 		 *f->explanation ? f->explanation : rule_text(f->rule)->summary, again);
 }
 
-static void add_message(struct entry *entry, const char *field, const struct record_msg *message)
+static void add_message(struct journal_entry *entry, const char *field,
+			const struct record_msg *message)
 {
-	add(entry, "%s=0x%016llx/0x%08x", field,
-	    (unsigned long long)message->address_hi << 32 | message->address_lo, message->data);
+	journal_entry_add(entry, "%s=0x%016llx/0x%08x", field,
+			  (unsigned long long)message->address_hi << 32 | message->address_lo,
+			  message->data);
 }
 
-static void add_cause(struct entry *entry, const struct cause *cause)
+static void add_cause(struct journal_entry *entry, const struct cause *cause)
 {
-	add(entry, "CXLIRQ_CAUSE=%s", cause_kind(cause));
+	journal_entry_add(entry, "CXLIRQ_CAUSE=%s", cause_kind(cause));
 	if (!cause->valid)
 		return;
-	add(entry, "CXLIRQ_CAUSE_COMM=%.*s", (int)sizeof(cause->comm), cause->comm);
-	add(entry, "CXLIRQ_CAUSE_PID=%u", cause->pid);
-	add(entry, "CXLIRQ_CAUSE_UID=%u", cause->uid);
+	journal_entry_add(entry, "CXLIRQ_CAUSE_COMM=%.*s", (int)sizeof(cause->comm), cause->comm);
+	journal_entry_add(entry, "CXLIRQ_CAUSE_PID=%u", cause->pid);
+	journal_entry_add(entry, "CXLIRQ_CAUSE_UID=%u", cause->uid);
 }
 
 /* The catalog names DEVICE, EXPLANATION, COUNT and VIOLATION: these are always there. */
@@ -137,43 +74,39 @@ static void publish_violation(struct sink_journal *journal, const struct violati
 {
 	const struct finding *f = &v->finding;
 	const struct rule_text *text = rule_text(f->rule);
-	struct entry entry = {};
+	struct journal_entry entry = {};
 
 	say_what(v, outcome, entry.message, sizeof(entry.message));
-	entry_begin(&entry, priority_of(text->severity), text->message_id);
-	add(&entry, "CXLIRQ_RULE=%s", text->name);
-	add(&entry, "CXLIRQ_SEVERITY=%s", severity_name(text->severity));
-	add(&entry, "CXLIRQ_VIOLATION=%llu", (unsigned long long)v->id);
-	add(&entry, "CXLIRQ_DEVICE=%s", device_of(f));
+	journal_entry_begin(&entry, priority_of(text->severity), text->message_id);
+	journal_entry_add(&entry, "CXLIRQ_RULE=%s", text->name);
+	journal_entry_add(&entry, "CXLIRQ_SEVERITY=%s", severity_name(text->severity));
+	journal_entry_add(&entry, "CXLIRQ_VIOLATION=%llu", (unsigned long long)v->id);
+	journal_entry_add(&entry, "CXLIRQ_DEVICE=%s", device_of(f));
 	if (f->has_irq)
-		add(&entry, "CXLIRQ_IRQ=%u", f->irq);
+		journal_entry_add(&entry, "CXLIRQ_IRQ=%u", f->irq);
 	if (f->has_index)
-		add(&entry, "CXLIRQ_INDEX=%u", f->index);
+		journal_entry_add(&entry, "CXLIRQ_INDEX=%u", f->index);
 	if (f->has_messages) {
 		add_message(&entry, "CXLIRQ_OLD_MESSAGE", &f->old_message);
 		add_message(&entry, "CXLIRQ_NEW_MESSAGE", &f->new_message);
 	}
 	add_cause(&entry, &f->cause);
-	add(&entry, "CXLIRQ_COUNT=%llu", (unsigned long long)v->count);
-	add(&entry, "CXLIRQ_EXPLANATION=%s", *f->explanation ? f->explanation : text->summary);
-	entry_send(journal, &entry);
-}
-
-static bool is_too_soon(int64_t said_us, int64_t now_us)
-{
-	return said_us && now_us >= said_us && now_us - said_us < PAUSE_USEC;
+	journal_entry_add(&entry, "CXLIRQ_COUNT=%llu", (unsigned long long)v->count);
+	journal_entry_add(&entry, "CXLIRQ_EXPLANATION=%s",
+			  *f->explanation ? f->explanation : text->summary);
+	journal_entry_send(journal, &entry);
 }
 
 static bool violation_is_due(struct sink_journal *journal, const struct sink_event *event)
 {
 	uint64_t id = event->violation->id;
-	__typeof__(*journal->places) *place = &journal->places[id % PLACES];
+	__typeof__(*journal->places) *place = &journal->places[id % JOURNAL_PLACES];
 
 	if (event->outcome != VIOLATION_NEW && event->outcome != VIOLATION_AGAIN &&
 	    event->outcome != VIOLATION_REOPENED)
 		return false;
 	if (event->outcome == VIOLATION_AGAIN && place->id == id &&
-	    is_too_soon(place->said_us, event->time_us)) {
+	    journal_is_too_soon(place->said_us, event->time_us)) {
 		journal->counters.held_back++;
 		return false;
 	}
@@ -188,20 +121,20 @@ static void publish_gap(struct sink_journal *journal, const struct sink_event *e
 {
 	const char *reason = json_string_value(json_object_get(event->json, "reason")) ?: "unknown";
 	json_int_t lost = json_integer_value(json_object_get(event->json, "lost"));
-	struct entry entry = {};
+	struct journal_entry entry = {};
 
 	journal->gap_lost += lost > 0 ? (uint64_t)lost : 0;
-	if (is_too_soon(journal->gap_us, event->time_us)) {
+	if (journal_is_too_soon(journal->gap_us, event->time_us)) {
 		journal->counters.held_back++;
 		return;
 	}
 	snprintf(entry.message, sizeof(entry.message),
 		 "%llu records were lost (%s): what happened meanwhile is not known",
 		 (unsigned long long)journal->gap_lost, reason);
-	entry_begin(&entry, LOG_WARNING, GAP_MESSAGE_ID);
-	add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)journal->gap_lost);
-	add(&entry, "CXLIRQ_REASON=%s", reason);
-	entry_send(journal, &entry);
+	journal_entry_begin(&entry, LOG_WARNING, GAP_MESSAGE_ID);
+	journal_entry_add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)journal->gap_lost);
+	journal_entry_add(&entry, "CXLIRQ_REASON=%s", reason);
+	journal_entry_send(journal, &entry);
 	journal->gap_lost = 0;
 	journal->gap_us = event->time_us;
 }
@@ -231,6 +164,8 @@ void sink_journal_publish(struct sink_journal *journal, const struct sink_event 
 			publish_violation(journal, event->violation, event->outcome);
 	} else if (!strcmp(event->type, "gap")) {
 		publish_gap(journal, event);
+	} else {
+		journal_publish_guard(journal, event);
 	}
 }
 
@@ -290,6 +225,10 @@ int sink_journal_print_catalog(FILE *out)
 			      "\"cxlirqctl violations\" shows it as number @CXLIRQ_VIOLATION@; "
 			      "when it is dealt with, \"cxlirqctl ack @CXLIRQ_VIOLATION@\" "
 			      "closes it.");
+	}
+	for (const struct journal_guard_text *text = journal_guard_texts; text->type; text++) {
+		print_block(out, text->message_id, text->subject);
+		print_wrapped(out, text->text);
 	}
 	print_block(out, GAP_MESSAGE_ID, "Records were lost: @CXLIRQ_REASON@");
 	print_wrapped(out, "The kernel told more than the daemon could take, and @CXLIRQ_LOST@ "

@@ -104,6 +104,8 @@ static void gather_changes(struct gathering *g)
 				metric_add(g->set, METRIC_AFFINITY_CHANGES, c->affinities[i],
 					   c->provider, cause);
 		}
+		if (c->denied)
+			metric_add(g->set, METRIC_GUARD_DENIED, c->denied, c->provider);
 	}
 }
 

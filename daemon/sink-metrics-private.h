@@ -19,6 +19,7 @@ struct changes {
 	char provider[64];
 	bool live; /* while gathering */
 	uint64_t messages[CAUSES], affinities[CAUSES];
+	uint64_t denied; /* by the guard */
 	UT_hash_handle hh;
 };
 

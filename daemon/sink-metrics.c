@@ -107,6 +107,7 @@ static bool is_gone(const struct model *model, const struct record_dev *device)
 
 /* ---- what goes by ---- */
 
+/* NULL: it only ever stands in what one daemon leaves to the next. */
 static const char *const record_names[RECORD_TYPE_MAX] = {
 	[RECORD_DOMAIN] = "domain",
 	[RECORD_ALLOC] = "alloc",
@@ -122,6 +123,7 @@ static const char *const record_names[RECORD_TYPE_MAX] = {
 	[RECORD_BAR] = "bar",
 	[RECORD_DEMAND] = "demand",
 	[RECORD_SPACE] = "space",
+	[RECORD_GUARD] = "guard",
 	[RECORD_BASE] = "base",
 	[RECORD_NAME] = "name",
 	[RECORD_HOOK] = "hook",
@@ -138,18 +140,6 @@ static const char *const record_names[RECORD_TYPE_MAX] = {
 	[RECORD_DRIVER] = "driver",
 	[RECORD_PMU_EVENT] = "pmu-event",
 	[RECORD_COUNTER] = "counter",
-	[RECORD_RING] = "ring",
-	[RECORD_STATE_MODEL] = "state-model",
-	[RECORD_STATE_LOST] = "state-lost",
-	[RECORD_STATE_DOMAIN] = "state-domain",
-	[RECORD_STATE_VECTOR] = "state-vector",
-	[RECORD_STATE_ACTION] = "state-action",
-	[RECORD_STATE_DEVICE] = "state-device",
-	[RECORD_STATE_DOORBELL] = "state-doorbell",
-	[RECORD_STATE_DEMANDS] = "state-demands",
-	[RECORD_STATE_DEMAND] = "state-demand",
-	[RECORD_STATE_ASK] = "state-ask",
-	[RECORD_STATE_LIFETIME] = "state-lifetime",
 };
 
 const char *sink_metrics_record_name(unsigned int type)
@@ -220,8 +210,10 @@ static void count_change(struct sink_metrics *sink, const struct model *model,
 		return;
 	if (change->type == CHANGE_MESSAGE)
 		changes->messages[cause_of(change)]++;
-	else
+	else if (change->type == CHANGE_AFFINITY)
 		changes->affinities[cause_of(change)]++;
+	else
+		changes->denied++;
 }
 
 int64_t sink_metrics_index(const struct vector *vector)
@@ -276,6 +268,11 @@ void sink_metrics_change(struct sink_metrics *sink, const struct model *model,
 	case CHANGE_MESSAGE: count_change(sink, model, change); break;
 	case CHANGE_AFFINITY:
 		if (!change->pending)
+			count_change(sink, model, change);
+		break;
+	case CHANGE_GUARD_DENIED:
+		/* of those that the model does not know nobody knows the provider */
+		if (change->denied && vector)
 			count_change(sink, model, change);
 		break;
 	case CHANGE_HANDLER_FREED:

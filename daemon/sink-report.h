@@ -35,7 +35,7 @@ DEFINE_CLEANUP(struct sink_report *, sink_report_free);
  * -EADDRINUSE: another daemon answers there.
  */
 int sink_report_listen(struct sink_report *report, const char *path);
-/* On a socket that systemd passed, and removes. Takes @fd over on success only. */
+/* On a socket that systemd passed, and removes. Takes @fd over, also on failure. */
 int sink_report_listen_fd(struct sink_report *report, int fd);
 
 /* Readers dropped because they were too slow */

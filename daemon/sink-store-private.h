@@ -2,7 +2,8 @@
 /*
  * What the store's files share. sink-store.c decides when, and what a fault means;
  * sink-store-file.c knows the database file, its lock and its schema; sink-store-checkpoint.c the
- * thread that folds the log in; sink-store-row.c the statements; sink-store-retention.c what may go.
+ * thread that folds the log in; sink-store-row.c the statements; sink-store-question.c what was;
+ * sink-store-retention.c what may go.
  *
  * store_*() that return "int rc" return a result code of SQLite, SQLITE_OK or the extended one.
  */
@@ -130,7 +131,7 @@ void store_checkpoint_wait(struct sink_store *store);
 
 /* ---- sink-store-row.c ---- */
 
-/* Prepared when first needed; NULL: sqlite3_errcode() tells. */
+/* Prepared when first needed; NULL: sqlite3_extended_errcode() tells. */
 sqlite3_stmt *store_statement(struct sink_store *store, enum statement statement);
 /* Runs it, with what is bound. @ret may be NULL: the first column of its first row, if any. */
 int store_run(struct sink_store *store, enum statement statement, int64_t *ret);
@@ -146,9 +147,8 @@ int store_run_set(struct sink_store *store, bool clean);
 /* The position that was stored last, 0 = none in this lineage */
 int store_place_get(struct sink_store *store, uint64_t lineage, uint64_t *ret);
 int store_place_set(struct sink_store *store, uint64_t lineage, uint64_t position);
-/* As sink_store_history(), but for *@ret_rc, an error of SQLite. */
-int store_ask(struct sink_store *store, const struct history_filter *filter, history_row_fn row,
-	      void *userdata, bool *ret_cut, int *ret_rc);
+/* @ret: what @row returned, 0 if there is no such event */
+int store_read(struct sink_store *store, int64_t id, history_row_fn row, void *userdata, int *ret);
 
 /* ---- sink-store-retention.c ---- */
 

@@ -16,7 +16,7 @@ static int remove_rows(struct sink_store *store, enum statement statement, int64
 	int rc, n;
 
 	if (!s)
-		return sqlite3_errcode(store->db);
+		return sqlite3_extended_errcode(store->db);
 	sqlite3_bind_int64(s, 1, before_us);
 	rc = store_run(store, statement, NULL);
 	if (rc != SQLITE_OK)

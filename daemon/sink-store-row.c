@@ -7,7 +7,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+
+#include <cxlirqd/json.h>
 
 #define QUOTE_(text) #text
 #define QUOTE(text) QUOTE_(text)
@@ -113,21 +114,22 @@ int store_put_event(struct sink_store *store, const struct sink_event *event)
 	return store_run(store, STATEMENT_EVENT, NULL);
 }
 
-/* Takes over @value, which goes into the row as @key; NULL: none. */
+/* Takes over @value, which goes into the row as @key; @key NULL: it does not. */
 int store_put_gap(struct sink_store *store, const char *reason, uint64_t lost, int64_t from_us,
 		  int64_t to_us, const char *key, json_t *value)
 {
-	json_auto_t *json =
+	json_t *json =
 		json_pack("{s:I, s:s, s:n, s:n, s:I, s:s, s:I, s:I}", "time_us", (json_int_t)to_us,
 			  "type", "gap", "irq", "device", "lost", (json_int_t)lost, "reason",
 			  reason, "from_us", (json_int_t)from_us, "to_us", (json_int_t)to_us);
 	_cleanup_free_ char *text = NULL;
 	struct sink_event event = { .time_us = to_us, .type = "gap" };
 
-	if (json && value)
-		json_object_set(json, key, value);
+	if (key)
+		json_put(&json, key, json_incref(value));
 	json_decref(value);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
 	if (!text)
 		return SQLITE_NOMEM;
 	event.text = text;
@@ -318,110 +320,14 @@ int store_place_set(struct sink_store *store, uint64_t lineage, uint64_t positio
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
-/*
- * The rows are found from the newest one back, which the indices give without sorting, and told
- * the other way round. So the ids come first, and the texts, which are large, one at a time.
- */
-struct ids {
-	int64_t *ids;
-	uint32_t n, size;
-};
-
-static bool ids_add(struct ids *ids, int64_t id)
+int store_read(struct sink_store *store, int64_t id, history_row_fn row, void *userdata, int *ret)
 {
-	uint32_t size = ids->size ? ids->size * 2 : 256;
-	int64_t *more;
-
-	if (ids->n == ids->size) {
-		more = realloc(ids->ids, size * sizeof(*more));
-		if (!more)
-			return false;
-		ids->ids = more;
-		ids->size = size;
-	}
-	ids->ids[ids->n++] = id;
-	return true;
-}
-
-static int is_late(void *userdata)
-{
-	return store_monotonic_us() > *(int64_t *)userdata;
-}
-
-static int question_prepare(sqlite3 *db, const struct history_filter *filter, sqlite3_stmt **ret)
-{
-	const struct {
-		const char *text;
-		bool used;
-	} conditions[] = {
-		{ "irq = ?1", filter->has_irq },       { "device = ?2", filter->device },
-		{ "type = ?3", filter->type },	       { "time_us >= ?4", filter->since_us },
-		{ "time_us <= ?5", filter->until_us },
-	};
-	char text[256];
-	int n = snprintf(text, sizeof(text), "SELECT id FROM history WHERE 1"), rc;
-
-	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
-		if (conditions[i].used)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, " AND %s",
-				      conditions[i].text);
-	snprintf(text + n, sizeof(text) - (size_t)n, " ORDER BY time_us DESC, id DESC");
-	rc = sqlite3_prepare_v2(db, text, -1, ret, NULL);
-	if (rc != SQLITE_OK)
-		return rc;
-	if (filter->has_irq)
-		sqlite3_bind_int64(*ret, 1, filter->irq);
-	if (filter->device)
-		bind_text(*ret, 2, filter->device);
-	if (filter->type)
-		bind_text(*ret, 3, filter->type);
-	if (filter->since_us)
-		sqlite3_bind_int64(*ret, 4, filter->since_us);
-	if (filter->until_us)
-		sqlite3_bind_int64(*ret, 5, filter->until_us);
-	return rc;
-}
-
-static int find(sqlite3 *db, const struct history_filter *filter, struct ids *ids, bool *ret_cut)
-{
-	uint32_t limit = !filter->limit			     ? SINK_STORE_ROWS :
-			 filter->limit < SINK_STORE_ROWS_MAX ? filter->limit :
-							       SINK_STORE_ROWS_MAX;
-	int64_t deadline = store_monotonic_us() + SINK_STORE_QUERY_USEC;
-	sqlite3_stmt *s = NULL;
-	int rc = question_prepare(db, filter, &s);
-	bool cut = false;
-
-	sqlite3_progress_handler(db, 1000, is_late, &deadline);
-	while (rc == SQLITE_OK && !cut && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		cut = ids->n == limit;
-		rc = cut || ids_add(ids, sqlite3_column_int64(s, 0)) ? SQLITE_OK : SQLITE_NOMEM;
-	}
-	sqlite3_progress_handler(db, 0, NULL, NULL);
-	sqlite3_finalize(s);
-	if (rc == SQLITE_INTERRUPT) {
-		cut = true;
-		rc = SQLITE_OK;
-	}
-	*ret_cut = cut;
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-int store_ask(struct sink_store *store, const struct history_filter *filter, history_row_fn row,
-	      void *userdata, bool *ret_cut, int *ret_rc)
-{
-	struct ids ids = {};
 	sqlite3_stmt *s = store_statement(store, STATEMENT_EVENT_BY_ID);
-	int rc = s ? find(store->db, filter, &ids, ret_cut) : sqlite3_extended_errcode(store->db),
-	    r = 0;
 
-	while (rc == SQLITE_OK && ids.n && !r) {
-		sqlite3_bind_int64(s, 1, ids.ids[--ids.n]);
-		if (sqlite3_step(s) == SQLITE_ROW)
-			r = row((const char *)sqlite3_column_text(s, 0) ?: "", userdata);
-		rc = finish(s);
-	}
-	free(ids.ids);
-	*ret_rc = rc;
-	return r;
+	if (!s)
+		return sqlite3_extended_errcode(store->db);
+	sqlite3_bind_int64(s, 1, id);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		*ret = row((const char *)sqlite3_column_text(s, 0) ?: "", userdata);
+	return finish(s);
 }

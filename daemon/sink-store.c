@@ -290,8 +290,8 @@ static int put_fault(struct sink_store *store)
 	if (store->fault == FAULT_NONE || (!lost && !*store->aside))
 		return SQLITE_OK;
 	return store_put_gap(store, faults[store->fault].reason, lost,
-			     store->fault_us < now ? store->fault_us : now, now, "file",
-			     *store->aside ? json_string(store->aside) : NULL);
+			     store->fault_us < now ? store->fault_us : now, now,
+			     *store->aside ? "file" : NULL, json_string(store->aside));
 }
 
 static int come_back(struct sink_store *store)
@@ -354,12 +354,12 @@ bool store_ready(struct sink_store *store)
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static char *directory_of(const struct sink_store_settings *settings)
+char *sink_store_directory(const char *setting)
 {
 	const char *state = getenv("STATE_DIRECTORY");
 
-	if (settings->directory && *settings->directory)
-		return strdup(settings->directory);
+	if (setting && *setting)
+		return strdup(setting);
 	if (state && *state == '/')
 		return strndup(state, strcspn(state, ":"));
 	return strdup("/var/lib/cxlirqd");
@@ -391,7 +391,7 @@ int sink_store_new(const struct sink_store_settings *settings, struct sink_store
 	sink_store_set_bounds(store, settings->retention_sec, settings->max_size);
 	store->started_us = store_time_us();
 	store->absence = settings->absence_unknown ? ABSENCE_UNKNOWN : ABSENCE_DUE;
-	store->directory = directory_of(settings);
+	store->directory = sink_store_directory(settings->directory);
 	if (!store->directory || asprintf(&store->path, "%s/history.db", store->directory) < 0)
 		return -ENOMEM;
 	if (store->enabled && store_lock(store, ret_holder) == -EBUSY)
@@ -555,22 +555,6 @@ unsigned int sink_store_restore(struct sink_store *store, struct violations *vio
 		store_ready(store);
 	}
 	return restoring.n;
-}
-
-int sink_store_history(struct sink_store *store, const struct history_filter *filter,
-		       history_row_fn row, void *userdata, bool *ret_cut)
-{
-	int r, rc;
-
-	if (!store->db)
-		return -EOPNOTSUPP;
-	*ret_cut = false;
-	r = store_ask(store, filter, row, userdata, ret_cut, &rc);
-	if (rc == SQLITE_OK)
-		return r;
-	if (!store->read_only)
-		store_fail(store, rc);
-	return -EIO;
 }
 
 enum sink_store_state sink_store_state(const struct sink_store *store, const char **ret_reason)

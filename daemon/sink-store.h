@@ -18,6 +18,12 @@
 #include "history.h"
 #include "sink.h"
 
+/*
+ * Where the daemon keeps what it has to: @setting; NULL or "": the first of $STATE_DIRECTORY, or
+ * /var/lib/cxlirqd. The caller frees it; NULL: no memory.
+ */
+char *sink_store_directory(const char *setting);
+
 struct sink_store_settings {
 	bool enabled; /* if not, the store takes everything and keeps nothing */
 	const char *directory; /* NULL or "": the first of $STATE_DIRECTORY, or /var/lib/cxlirqd */
@@ -85,13 +91,18 @@ unsigned int sink_store_restore(struct sink_store *store, struct violations *vio
 #define SINK_STORE_QUERY_USEC 250000 /* finding them takes no longer than this */
 
 /*
- * The newest events that fit @filter, the oldest of them first. 0, or what @row returned.
- * *@ret_cut, which is set before the first row: there are more, older ones, beyond the limit or
- * beyond what could be found in time. -EOPNOTSUPP: there is no store. -EIO: it failed.
- * @row must not call the store.
+ * The newest events that fit @filter. *@ret_cut: there are more, older ones, beyond the limit or
+ * beyond what could be found in time. The caller frees ret->ids. -EOPNOTSUPP: there is no store.
+ * -EIO: it failed.
  */
-int sink_store_history(struct sink_store *store, const struct history_filter *filter,
-		       history_row_fn row, void *userdata, bool *ret_cut);
+int sink_store_find(struct sink_store *store, const struct history_filter *filter,
+		    struct history_ids *ret, bool *ret_cut);
+/*
+ * Hands on the @i'th of them; what @row returned, which must not call the store. 0 also if the event
+ * has been removed since. -ESTALE: the file was set aside since. Others as above.
+ */
+int sink_store_read(struct sink_store *store, const struct history_ids *ids, uint32_t i,
+		    history_row_fn row, void *userdata);
 
 /* @ret_reason: a word or two, NULL when there is nothing wrong. Static string. */
 enum sink_store_state sink_store_state(const struct sink_store *store, const char **ret_reason);

@@ -105,8 +105,8 @@ static void collect(const struct record_counter *counter, void *userdata)
 	}
 	d = difference(counter, &s->before[c->i]);
 	s->before[c->i++] = *counter;
-	json_array_append_new(c->counters, counter_to_json(model, &d));
-	json_array_append_new(c->totals, counter_to_json(model, counter));
+	json_add(&c->counters, counter_to_json(model, &d));
+	json_add(&c->totals, counter_to_json(model, counter));
 }
 
 /* A new object, NULL without memory. It is the last one, with the totals, if nothing counts. */
@@ -121,6 +121,10 @@ static json_t *make_reply(struct count_stream *s, bool again, bool *last)
 	sd_event_now(s->sink->event, CLOCK_REALTIME, &real_us);
 	source->count_read(s->counting, again, collect, &c, source->userdata);
 	*last = *last || !c.counting;
+	if (!c.totals) {
+		json_decref(c.counters);
+		return NULL;
+	}
 	reply = json_pack("{s:I, s:I, s:I, s:o, s:O?}", "id", (json_int_t)s->id, "time_us",
 			  (json_int_t)real_us, "elapsed_us", (json_int_t)(now_us - s->started_us),
 			  "counters", c.counters, "totals", *last ? c.totals : NULL);

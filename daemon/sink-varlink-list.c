@@ -56,6 +56,8 @@ int sink_varlink_list_devices(struct varlink_call *call, json_t *parameters, voi
 
 	sink->source.refresh(sink->source.userdata);
 	devices = ledger_to_json(sink->source.model, name);
+	if (!devices)
+		return -ENOMEM;
 	if (name && !json_array_size(devices)) {
 		json_decref(devices);
 		return sink_varlink_fail(call, "io.cxlirqd.NoSuchDevice",
@@ -90,7 +92,7 @@ int sink_varlink_list_vectors(struct varlink_call *call, json_t *parameters, voi
 			  model_vectors_to_json(sink->source.model, device, has_irq ? &irq : NULL),
 			  device ? "this device has no vector and no handler (no driver bound?)" :
 				   "no interrupt was found");
-	json_object_set_new(reply, "counted_us", counted_us(sink));
+	json_put(&reply, "counted_us", counted_us(sink));
 	return sink_varlink_reply(call, reply);
 }
 

@@ -45,6 +45,9 @@ int sink_varlink_list_vectors(struct varlink_call *call, json_t *parameters, voi
 int sink_varlink_list_doorbells(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_list_violations(struct varlink_call *call, json_t *parameters, void *userdata);
 
+/* From now on, each event as it comes. Negative errno. */
+int sink_varlink_follow(struct sink_varlink *sink, struct varlink_call *call);
+
 int sink_varlink_monitor(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_list_history(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_list_counters(struct varlink_call *call, json_t *parameters, void *userdata);
@@ -56,6 +59,11 @@ int sink_varlink_get_metrics(struct varlink_call *call, json_t *parameters, void
 int sink_varlink_reload(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_get_log_level(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_set_log_level(struct varlink_call *call, json_t *parameters, void *userdata);
+
+int sink_varlink_list_guards(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_add_guard(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_remove_guard(struct varlink_call *call, json_t *parameters, void *userdata);
+int sink_varlink_set_guard_mode(struct varlink_call *call, json_t *parameters, void *userdata);
 
 int sink_varlink_record_raw(struct varlink_call *call, json_t *parameters, void *userdata);
 

@@ -56,11 +56,10 @@ static int get_support(struct varlink_call *call, json_t *parameters, void *user
 {
 	struct sink_varlink *sink = userdata;
 	json_t *support = model_support_to_json(sink->source.model);
-	json_auto_t *restart =
-		sink->source.restart ? sink->source.restart(sink->source.userdata) : NULL;
 
 	(void)parameters;
-	json_object_update(support, restart);
+	if (sink->source.restart)
+		json_merge(&support, sink->source.restart(sink->source.userdata));
 	return sink_varlink_reply(call, json_pack("{s:o}", "support", support));
 }
 
@@ -74,6 +73,18 @@ static int snapshot(struct varlink_call *call, json_t *parameters, void *userdat
 		return sink_varlink_fail_reason(call, strerror(-r));
 	return sink_varlink_reply(call, json_pack("{s:o}", "snapshot",
 						  model_to_json(sink->source.model)));
+}
+
+/* What it is to the guard, which the model does not know */
+static int add_guard(const struct sink_varlink *sink, uint32_t irq, json_t *explanation)
+{
+	_cleanup_free_ char *words = NULL;
+
+	if (sink->source.guard_words)
+		words = sink->source.guard_words(irq, sink->source.userdata);
+	if (!words)
+		return 0;
+	return json_array_append_new(json_object_get(explanation, "text"), json_text(words));
 }
 
 static int explain_subject(struct varlink_call *call, json_t *parameters, void *userdata)
@@ -94,6 +105,10 @@ static int explain_subject(struct varlink_call *call, json_t *parameters, void *
 					 json_pack("{s:s}", "subject", subject));
 	if (r < 0)
 		return r;
+	if (explain_is_irq(subject, &irq) && add_guard(sink, irq, explanation) < 0) {
+		json_decref(explanation);
+		return -ENOMEM;
+	}
 	return sink_varlink_reply(call, json_pack("{s:o}", "explanation", explanation));
 }
 
@@ -112,24 +127,27 @@ bool sink_varlink_may_change(const struct sink_varlink *sink, const struct varli
 static json_t *violations_by_id(const struct sink_varlink *sink)
 {
 	json_auto_t *all = violations_to_json(sink->source.violations, true);
-	json_t *by_id = json_object(), *row;
+	json_t *by_id = all ? json_object() : NULL, *row;
 	char key[24];
 	size_t i;
 
 	json_array_foreach(all, i, row) {
 		snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT,
 			 json_integer_value(json_object_get(row, "id")));
-		json_object_set(by_id, key, row);
+		json_put(&by_id, key, json_incref(row));
 	}
 	return by_id;
 }
 
-/* Those of @ids, each once, as they are now. The first id that is not there ends up in @ret_bad. */
-static json_t *violations_of(const struct sink_varlink *sink, const json_t *ids,
-			     json_int_t *ret_bad)
+/*
+ * Those of @ids, each once, as they are now. -ENOENT: one is not there, and ends up in @ret_bad.
+ * -ENOMEM.
+ */
+static int violations_of(const struct sink_varlink *sink, const json_t *ids, json_int_t *ret_bad,
+			 json_t **ret)
 {
-	json_auto_t *by_id = violations_by_id(sink);
-	json_t *array = json_array(), *id, *row;
+	json_auto_t *by_id = violations_by_id(sink), *array = json_array();
+	json_t *id, *row;
 	char key[24];
 	size_t i;
 
@@ -137,46 +155,51 @@ static json_t *violations_of(const struct sink_varlink *sink, const json_t *ids,
 		snprintf(key, sizeof(key), "%" JSON_INTEGER_FORMAT, json_integer_value(id));
 		row = json_object_get(by_id, key);
 		if (!row) {
+			if (!by_id)
+				return -ENOMEM;
 			*ret_bad = json_integer_value(id);
-			json_decref(array);
-			return NULL;
+			return -ENOENT;
 		}
 		if (json_is_null(row))
 			continue;
-		json_array_append(array, row);
-		json_object_set_new(by_id, key, json_null());
+		json_add(&array, json_incref(row));
+		json_put(&by_id, key, json_null());
 	}
-	return array;
+	if (!array)
+		return -ENOMEM;
+	*ret = TAKE_PTR(array);
+	return 0;
 }
 
 static int acknowledge(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	const json_t *ids = json_object_get(parameters, "ids");
-	json_auto_t *asked = NULL;
+	json_auto_t *asked = NULL, *now = NULL;
 	struct sink_varlink *sink = userdata;
 	json_int_t bad = 0;
 	json_t *row;
 	size_t i;
-	int r = 0;
+	int r;
 
 	if (!sink_varlink_may_change(sink, call))
 		return sink_varlink_fail(call, "io.cxlirqd.PermissionDenied", json_object());
 	if (!sink->source.violations || !sink->source.acknowledge)
 		return sink_varlink_fail_reason(call, "no rule is judged here");
-	asked = violations_of(sink, ids, &bad);
+	r = violations_of(sink, ids, &bad, &asked);
 	json_array_foreach(asked, i, row) {
 		bad = json_integer_value(json_object_get(row, "id"));
 		r = sink->source.acknowledge((uint64_t)bad, sink->source.userdata);
 		if (r < 0)
 			break;
 	}
-	if (!asked || r == -ENOENT)
+	if (r >= 0)
+		r = violations_of(sink, ids, &bad, &now);
+	if (r == -ENOENT)
 		return sink_varlink_fail(call, "io.cxlirqd.NoSuchViolation",
 					 json_pack("{s:I}", "id", bad));
 	if (r < 0)
 		return sink_varlink_fail_reason(call, strerror(-r));
-	return sink_varlink_reply(call,
-				  json_pack("{s:o}", "violations", violations_of(sink, ids, &bad)));
+	return sink_varlink_reply(call, json_pack("{s:O}", "violations", now));
 }
 
 static const struct varlink_parameter device_parameters[] = {
@@ -228,6 +251,25 @@ static const struct varlink_parameter log_level_parameters[] = {
 	{},
 };
 
+static const struct varlink_parameter add_guard_parameters[] = {
+	{ "guard", VARLINK_STRING, true },
+	{ "irq", VARLINK_INT, true },
+	{ "cpus", VARLINK_STRING, true },
+	{ "restore", VARLINK_BOOL, true },
+	{},
+};
+
+static const struct varlink_parameter remove_guard_parameters[] = {
+	{ "guard", VARLINK_STRING, true },
+	{ "irq", VARLINK_INT, true },
+	{},
+};
+
+static const struct varlink_parameter guard_mode_parameters[] = {
+	{ "mode", VARLINK_STRING, false },
+	{},
+};
+
 static const struct varlink_parameter metrics_parameters[] = {
 	{ "format", VARLINK_STRING, true },
 	{},
@@ -267,6 +309,10 @@ static const struct varlink_method methods[] = {
 	{ "GetSupport", get_support, NULL, false },
 	{ "Snapshot", snapshot, NULL, false },
 	{ "Record", sink_varlink_record_raw, NULL, true },
+	{ "ListGuards", sink_varlink_list_guards, NULL, false },
+	{ "AddGuard", sink_varlink_add_guard, add_guard_parameters, false },
+	{ "RemoveGuard", sink_varlink_remove_guard, remove_guard_parameters, false },
+	{ "SetGuardMode", sink_varlink_set_guard_mode, guard_mode_parameters, false },
 	{ "Reload", sink_varlink_reload, NULL, false },
 	{ "GetLogLevel", sink_varlink_get_log_level, NULL, false },
 	{ "SetLogLevel", sink_varlink_set_log_level, log_level_parameters, false },

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
+#include "guard-mode.h"
+#include "guard-policy.h"
 #include "history.h"
 #include "metric.h"
 #include "model.h"
@@ -39,11 +41,13 @@ struct sink_varlink_source {
 	 */
 	int (*acknowledge)(uint64_t id, void *userdata);
 	/*
-	 * Asks the store; returns what @row returned if it was not 0. @ret_cut: there are more,
-	 * older ones. -EOPNOTSUPP, or NULL: there is no store.
+	 * Asks the store which events fit, and for each of them; returns what @row returned. @ret_cut:
+	 * there are more, older ones. -EOPNOTSUPP, or NULL: there is no store.
 	 */
-	int (*history)(const struct history_filter *filter, history_row_fn row, void *row_userdata,
-		       bool *ret_cut, void *userdata);
+	int (*history)(const struct history_filter *filter, struct history_ids *ret, bool *ret_cut,
+		       void *userdata);
+	int (*history_event)(const struct history_ids *ids, uint32_t i, history_row_fn row,
+			     void *row_userdata, void *userdata);
 	/* Bring the standing counters up to date before an answer. NULL: there are none. */
 	void (*read_counters)(void *userdata);
 	/*
@@ -65,6 +69,22 @@ struct sink_varlink_source {
 	/* What an exporter would answer; the caller frees *@ret_text. NULL: not to be had. */
 	int (*metrics)(enum metric_format format, char **ret_text, size_t *ret_size,
 		       void *userdata);
+	/*
+	 * The guard; whoever calls the last three has been found to be allowed to. Each of them gives
+	 * -EOPNOTSUPP, and the first two NULL, where there is none. *@ret_reason is for people, and
+	 * the caller's: what is to be known besides, or with an error why.
+	 */
+	json_t *(*guard_list)(void *userdata); /* "guards" and "state", or null */
+	/* What it does about an interrupt, a sentence that the caller frees; NULL: nothing. */
+	char *(*guard_words)(uint32_t irq, void *userdata);
+	/* -EEXIST, -ENOSPC, -ERANGE: no such CPUs. The policy's object. */
+	int (*guard_add)(const struct guard_policy *policy, json_t **ret, char **ret_reason,
+			 void *userdata);
+	/* -ENOENT; -EROFS: it stands in the settings. */
+	int (*guard_remove)(const struct guard_policy *like, void *userdata);
+	/* The state's object. An error: the mode is as it was. */
+	int (*guard_set_mode)(enum guard_mode mode, const struct guard_who *who, json_t **ret,
+			      char **ret_reason, void *userdata);
 	void *userdata;
 };
 
@@ -78,9 +98,11 @@ void sink_varlink_pmus_changed(struct sink_varlink *sink);
 
 /* -EADDRINUSE: another daemon answers there. */
 int sink_varlink_listen(struct sink_varlink *sink, const char *path);
-/* On a socket that systemd passed, and removes. Takes @fd over on success only. */
+/* On a socket that systemd passed, and removes. Takes @fd over, also on failure. */
 int sink_varlink_listen_fd(struct sink_varlink *sink, int fd);
 
+/* Whether events are sent or remembered at all */
+bool sink_varlink_wants(const struct sink_varlink *sink);
 void sink_varlink_publish(struct sink_varlink *sink, const struct sink_event *event);
 /* Raw records for those who trace; sent on when a batch ends. */
 void sink_varlink_record(struct sink_varlink *sink, const struct record_header *record);

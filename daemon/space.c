@@ -172,12 +172,11 @@ static json_t *cpus_to_json(const struct model *model)
 
 	HASH_SORT(m->space_cpus, by_number);
 	for (const struct space_cpu *c = m->space_cpus; c; c = c->hh.next)
-		json_array_append_new(array,
-				      json_pack("{s:I, s:b, s:I, s:I, s:I}", "cpu",
-						(json_int_t)c->cpu, "online", c->online,
-						"available", (json_int_t)c->figures.available,
-						"allocated", (json_int_t)c->figures.allocated,
-						"managed", (json_int_t)c->figures.managed));
+		json_add(&array,
+			 json_pack("{s:I, s:b, s:I, s:I, s:I}", "cpu", (json_int_t)c->cpu, "online",
+				   c->online, "available", (json_int_t)c->figures.available,
+				   "allocated", (json_int_t)c->figures.allocated, "managed",
+				   (json_int_t)c->figures.managed));
 	return array;
 }
 

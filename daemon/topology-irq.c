@@ -155,7 +155,7 @@ int topology_read_irqs(struct topology *t, uint64_t now_ns)
 	_cleanup_(providers_free) struct provider *providers = NULL;
 	_cleanup_(sysfs_listing_done) struct sysfs_listing listing = {};
 	struct provider *provider;
-	int r;
+	int r, error = 0;
 
 	r = sysfs_list(t->root_fd, "sys/kernel/irq", &listing);
 	if (r < 0)
@@ -174,11 +174,15 @@ int topology_read_irqs(struct topology *t, uint64_t now_ns)
 		if (!sysfs_parse_irq(listing.entries[i]->d_name, &record.irq))
 			continue;
 		HASH_FIND(hh, providers, &record.irq, sizeof(record.irq), provider);
-		if (irq_read(t, listing.entries[i]->d_name, provider, &record) < 0)
+		r = irq_read(t, listing.entries[i]->d_name, provider, &record);
+		if (r < 0) {
+			/* gone since; whatever else there is could not be looked at, and is there */
+			error = error ?: r == -ENOENT ? 0 : r;
 			continue;
+		}
 		r = topology_tell(t, &record.header);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return error;
 }

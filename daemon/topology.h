@@ -80,7 +80,10 @@ int topology_read_device(struct topology *t, const char *devpath, uint64_t now_n
 int topology_expect_device(struct topology *t, const char *bus, const char *name);
 int topology_expect_pmu(struct topology *t, const char *name);
 
-/* Tells each interrupt as RECORD_SYSFS_IRQ: for hosts that refuse tracing. */
+/*
+ * Tells each interrupt as RECORD_SYSFS_IRQ: for hosts that refuse tracing. One that could not be looked
+ * at is an error, after the others.
+ */
 int topology_read_irqs(struct topology *t, uint64_t now_ns);
 
 /* Tells the CXL PMUs that are not as they were told before, or with @all every one. */

@@ -7,11 +7,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cxlirqd/cleanup.h>
 
 #include "decode.h"
+
+/* Of the file, at once: the C library's own buffer holds some ten records. */
+#define READ_SIZE (256 * 1024)
 
 void trace_header(unsigned char ret_header[TRACE_HEADER_SIZE])
 {
@@ -49,6 +53,7 @@ int trace_read(const char *path,
 {
 	_Alignas(8) unsigned char buffer[RECORD_SIZE_MAX];
 	unsigned char header[TRACE_HEADER_SIZE], found[TRACE_HEADER_SIZE];
+	_cleanup_free_ char *ahead = malloc(READ_SIZE);
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	uint64_t unknown = 0, offset = TRACE_HEADER_SIZE;
 	size_t size = 0;
@@ -56,6 +61,8 @@ int trace_read(const char *path,
 
 	if (!file)
 		return -errno;
+	if (ahead)
+		setvbuf(file, ahead, _IOFBF, READ_SIZE);
 	trace_header(header);
 	if (fread(found, 1, sizeof(found), file) != sizeof(found))
 		return ferror(file) ? -errno : -EBADMSG;

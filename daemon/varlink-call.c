@@ -185,23 +185,34 @@ static int call_dispatch(struct varlink_call *call, const char *interface, const
 	return method->callback(call, parameters, userdata);
 }
 
+static void call_fail(struct varlink_call *call, const char *interface, int error)
+{
+	struct varlink_peer *peer = call->peer;
+	_cleanup_free_ char *failed = NULL;
+
+	if (asprintf(&failed, "%s.Failed", interface) < 0 ||
+	    error_with(call, failed, "reason", strerror(-error)) < 0)
+		varlink_peer_close(peer);
+}
+
+void varlink_call_fail(struct varlink_call *call, int error)
+{
+	call_fail(call, call->peer->server->service->interface, error);
+}
+
 /* Whatever the method does, the call ends up answered, kept, or its connection closed. */
 static void call_run(struct varlink_call *call, const char *name, json_t *parameters)
 {
 	struct varlink_peer *peer = call->peer;
 	_cleanup_free_ char *interface = NULL;
-	_cleanup_free_ char *failed = NULL;
 	const char *dot = strrchr(name, '.');
 	int r = -ENOMEM;
 
 	interface = strndup(name, dot ? (size_t)(dot - name) : strlen(name));
 	if (interface)
 		r = call_dispatch(call, interface, name, parameters);
-	if (r >= 0 || !peer->call)
-		return;
-	if (asprintf(&failed, "%s.Failed", interface ?: SERVICE_INTERFACE) < 0 ||
-	    error_with(call, failed, "reason", strerror(-r)) < 0)
-		varlink_peer_close(peer);
+	if (r < 0 && peer->call)
+		call_fail(call, interface ?: SERVICE_INTERFACE, r);
 }
 
 int varlink_call_start(struct varlink_peer *peer, json_t *message)

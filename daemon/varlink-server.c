@@ -28,6 +28,12 @@
 /* Also keeps accept() from spinning when it fails for want of file descriptors. */
 #define ACCEPT_INTERVAL_US 100000
 #define ACCEPT_BURST 100
+/*
+ * Who is served does not keep others from the door, where they would wait behind everybody who knocks
+ * in vain: one of them would come in for each round of turns. What is before all turns has the limit
+ * above.
+ */
+#define PRIORITY_ACCEPT (SD_EVENT_PRIORITY_NORMAL - 1)
 
 static bool peer_idle(struct varlink_peer *peer)
 {
@@ -46,8 +52,11 @@ void varlink_peer_update(struct varlink_peer *peer)
 		events |= EPOLLOUT;
 	if (sd_event_source_set_io_events(peer->io, events) < 0)
 		peer->closing = true;
-	if (peer->closing || (idle && has_message))
-		(void)sd_event_source_set_enabled(peer->turn, SD_EVENT_ONESHOT);
+	if (!peer->closing && !(idle && has_message))
+		return;
+	/* without memory for it there is another try: the socket, which takes data, wakes us */
+	if (sd_event_source_set_enabled(peer->turn, SD_EVENT_ONESHOT) < 0)
+		(void)sd_event_source_set_io_events(peer->io, EPOLLOUT);
 }
 
 void varlink_peer_close(struct varlink_peer *peer)
@@ -307,56 +316,45 @@ int varlink_server_new(sd_event *event, const struct varlink_service *service, v
 	server->event = sd_event_ref(event);
 	server->service = service;
 	server->userdata = userdata;
-	server->fd = -EBADF;
 	*ret = server;
+	return 0;
+}
+
+static int server_accept_on(struct varlink_server *server, struct listener *listener)
+{
+	_cleanup_(sd_event_source_disable_unrefp) sd_event_source *source = NULL;
+	int r;
+
+	r = sd_event_add_io(server->event, &source, listener->fd, EPOLLIN, on_connect, server);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_ratelimit(source, ACCEPT_INTERVAL_US, ACCEPT_BURST);
+	if (r >= 0)
+		r = sd_event_source_set_priority(source, PRIORITY_ACCEPT);
+	if (r < 0)
+		return r;
+	server->connecting = TAKE_PTR(source);
+	server->listener = listener;
 	return 0;
 }
 
 int varlink_server_listen_fd(struct varlink_server *server, int fd)
 {
-	_cleanup_(sd_event_source_disable_unrefp) sd_event_source *listener = NULL;
-	int flags, r;
+	_cleanup_(listener_freep) struct listener *listener = NULL;
+	_cleanup_close_ int owned = fd;
+	int r;
 
 	if (server->listener)
 		return -EBUSY;
 	r = sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0);
 	if (r <= 0)
 		return r < 0 ? r : -EINVAL;
-	/* A client that gave up between poll and accept must not block the loop. */
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-
-	r = sd_event_add_io(server->event, &listener, fd, EPOLLIN, on_connect, server);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_ratelimit(listener, ACCEPT_INTERVAL_US, ACCEPT_BURST);
-	if (r < 0)
-		return r;
-	server->listener = TAKE_PTR(listener);
-	server->fd = fd;
-	return 0;
-}
-
-/* 0: nobody answered at @address, and it has been removed. */
-static int remove_stale(const struct sockaddr_un *address)
-{
-	_cleanup_close_ int fd = -EBADF;
-	struct stat st;
-
-	if (lstat(address->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* A full backlog (EAGAIN) is somebody, too. */
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
-		return -EADDRINUSE;
-	if (errno != ECONNREFUSED)
-		return -errno;
-	return unlink(address->sun_path) < 0 ? -errno : 0;
+	r = listener_from_fd(TAKE_FD(owned), &listener);
+	if (r >= 0)
+		r = server_accept_on(server, listener);
+	if (r >= 0)
+		TAKE_PTR(listener);
+	return r;
 }
 
 static int make_directory_of(const char *path)
@@ -373,57 +371,27 @@ static int make_directory_of(const char *path)
 	return mkdir(directory, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int bind_replacing(int fd, const struct sockaddr_un *address)
-{
-	int r;
-
-	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	r = remove_stale(address);
-	if (r < 0)
-		return r;
-	return bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-}
-
 int varlink_server_listen(struct varlink_server *server, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = -EBADF;
-	_cleanup_free_ char *copy = NULL;
+	struct listener_address address = { .size = sizeof(struct sockaddr_un) };
+	struct sockaddr_un *file = (struct sockaddr_un *)&address.socket;
+	_cleanup_(listener_freep) struct listener *listener = NULL;
 	int r;
 
 	if (server->listener)
 		return -EBUSY;
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (strlen(path) >= sizeof(file->sun_path))
 		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	copy = strdup(path);
-	if (!copy)
-		return -ENOMEM;
+	file->sun_family = AF_UNIX;
+	strcpy(file->sun_path, path);
 	r = make_directory_of(path);
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = bind_replacing(fd, &address);
-	if (r < 0)
-		return r;
-
-	/* Reading is for everyone. bind() obeyed the umask; nobody can connect before listen(). */
-	if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
-		r = -errno;
-	else
-		r = varlink_server_listen_fd(server, fd);
-	if (r < 0) {
-		unlink(path);
-		return r;
-	}
-	server->path = TAKE_PTR(copy);
-	TAKE_FD(fd);
-	return 0;
+	if (r >= 0)
+		r = listener_open(&address, &listener);
+	if (r >= 0)
+		r = server_accept_on(server, listener);
+	if (r >= 0)
+		TAKE_PTR(listener);
+	return r;
 }
 
 const struct varlink_counters *varlink_server_counters(const struct varlink_server *server)
@@ -437,13 +405,10 @@ struct varlink_server *varlink_server_free(struct varlink_server *server)
 
 	if (!server)
 		return NULL;
-	sd_event_source_disable_unref(server->listener);
+	sd_event_source_disable_unref(server->connecting);
 	for (slot = 0; slot < VARLINK_CLIENTS_MAX; slot++)
 		peer_free(server->peers[slot]);
-	if (server->path)
-		unlink(server->path);
-	free(server->path);
-	closep(&server->fd);
+	listener_free(server->listener);
 	sd_event_unref(server->event);
 	free(server);
 	return NULL;

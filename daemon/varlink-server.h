@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "cxlirqd/varlink.h"
+#include "listener.h"
 #include "varlink-wire.h"
 
 struct varlink_peer {
@@ -27,9 +28,8 @@ struct varlink_server {
 	sd_event *event;
 	const struct varlink_service *service;
 	void *userdata;
-	int fd;
-	char *path; /* to remove; NULL: not ours */
-	sd_event_source *listener;
+	struct listener *listener; /* NULL: not yet */
+	sd_event_source *connecting;
 	struct varlink_peer *peers[VARLINK_CLIENTS_MAX];
 	bool has_group;
 	gid_t group; /* of the trusted */

@@ -187,10 +187,15 @@ static bool is_pci_message(const struct record_vector *r)
 	return r->msi_type == RECORD_MSI_PCI_MSI || r->msi_type == RECORD_MSI_PCI_MSIX;
 }
 
-/* Only PCI's write function keeps the message in the descriptor. */
+/* Only PCI's write function keeps the message in the descriptor; others' are kept for it. */
+static bool has_message(const struct record_vector *r)
+{
+	return is_pci_message(r) || r->flags & RECORD_VECTOR_MESSAGE_KEPT;
+}
+
 static void vector_message_fill(struct vector *vector, const struct record_vector *r)
 {
-	if (!is_pci_message(r))
+	if (!has_message(r))
 		return;
 	vector->message = msg_of(&r->message, r->msi_irq, r->irq);
 	vector->message_known = true;
@@ -201,7 +206,7 @@ static uint32_t vector_differences(const struct vector *vector, const struct rec
 	struct record_msg message = msg_of(&r->message, r->msi_irq, r->irq);
 	uint32_t bits = 0;
 
-	if (is_pci_message(r) && vector->message_known && !msg_equal(&vector->message, &message))
+	if (has_message(r) && vector->message_known && !msg_equal(&vector->message, &message))
 		bits |= 1U << CORRECTION_MESSAGE;
 	if (affinity_differs(vector, r))
 		bits |= 1U << CORRECTION_AFFINITY;

@@ -105,6 +105,9 @@ struct vector *vector_free(struct vector *vector);
 /* JSON object of the contract ("vector"); new reference, NULL without memory. */
 json_t *vector_to_json(const struct model *model, const struct vector *vector);
 
+/* @device provides it, or has a handler on it. */
+bool vector_is_of(const struct vector *vector, const char *device);
+
 /* "requested" or "allocated". Static string. */
 const char *vector_state_name(const struct vector *vector);
 
@@ -120,6 +123,9 @@ char *vector_mask_list(const uint64_t *mask, uint32_t words);
 
 /* The mask that /proc shows: the pending one while a move waits. NULL: no masks known. */
 const uint64_t *vector_affinity(const struct vector *vector);
+
+/* The same as a list, as /proc has it; NULL: not known, or no memory. The caller frees it. */
+char *vector_affinity_list(const struct vector *vector);
 
 /* { "address": hex, "data": hex } or null for a message of zeros. */
 json_t *message_to_json(const struct record_msg *message, bool known);

@@ -229,15 +229,10 @@ json_t *violation_to_json(const struct violation *v)
 
 json_t *violation_to_event_json(const struct violation *v)
 {
-	json_t *event = json_pack("{s:I, s:s}", "time_us", (json_int_t)v->last_us, "type",
-				  "violation"),
-	       *object = violation_to_json(v);
+	json_t *event =
+		json_pack("{s:I, s:s}", "time_us", (json_int_t)v->last_us, "type", "violation");
 
-	if (event && json_object_update(event, object) < 0) {
-		json_decref(event);
-		event = NULL;
-	}
-	json_decref(object);
+	json_merge(&event, violation_to_json(v));
 	return event;
 }
 
@@ -247,6 +242,6 @@ json_t *violations_to_json(const struct violations *violations, bool all)
 
 	for (const struct entry *e = sorted(violations); e; e = e->hh.next)
 		if (all || !e->violation.acknowledged)
-			json_array_append_new(array, violation_to_json(&e->violation));
+			json_add(&array, violation_to_json(&e->violation));
 	return array;
 }

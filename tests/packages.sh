@@ -3,7 +3,7 @@
 #
 # Installs what the build, the checks and the virtual machines need on a bare
 # Debian 12, and nothing else: packages.sh GROUP... (build, check, vm, arm64, export,
-# package, system).
+# package, system, bench).
 # packages.sh --list GROUP prints what the group is.
 #
 # A fresh machine has nothing installed by hand, so the lists below are the
@@ -33,6 +33,7 @@ declare -A WHY=(
 	[export]="to test the exporter, its page and the full-screen view"
 	[package]="to make the Debian package"
 	[system]="to check the Debian package and to make whole Debian guests"
+	[bench]="to measure what it costs, and what others cost"
 )
 
 declare -A PACKAGES=(
@@ -58,6 +59,8 @@ declare -A PACKAGES=(
 		python3-yaml graphviz tmux bash-completion zsh fish less groff-base"
 	[package]="build-essential debhelper dpkg-dev"
 	[system]="lintian mmdebstrap e2fsprogs fakeroot systemd"
+	# Peers that are services are unpacked only (tests/bench/peers.sh); the libraries are theirs.
+	[bench]="libbpf-tools bpftrace libglib2.0-0 libcap-ng0 libnuma1"
 )
 
 die() {

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs every test and counts.
 
-    run.py [--build DIR] [SUITE]...
+    run.py [--build DIR] [--matrix] [SUITE]...
 
 A suite is a program or script; by default all of them, cheap ones first, but
-those that are run by name only.
+for kernels and guests that are of the matrix only (--matrix: those, too).
 Each says what it found in lines "ok NAME", "not ok NAME reason" and
 "skip NAME reason"; cmocka's TAP output has the same form.  A suite that ends
 with an error without having said what failed, or that says nothing, is itself
@@ -31,10 +31,12 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULT = re.compile(r"^(ok|not ok|skip)\s+(?:\d+ - )?(.*)$")
 KERNELS = ["bench", "arm64", "debian-6.12", "debian-6.1"]
-# Each boot of a whole system takes minutes: by name only (SUITES=system/guests).
-BY_NAME_ONLY = {"system/guests"}
-# Whole Debian guests, with systemd: each release with the kernel that it has, and with the newest
-GUESTS = ["trixie:bench", "bookworm:debian-6.1", "trixie:debian-6.12"]
+# Whole Debian guests, with systemd: each release with the kernel that it has
+GUESTS = ["bookworm:debian-6.1", "trixie:debian-6.12"]
+# What else there is: too much for each change
+MATRIX_KERNELS = ["debian-7", "debian-rt", "debian-arm64"]
+PROOF = "vm/proof"
+MATRIX_GUESTS = ["trixie:bench", "trixie:debian-7", "bookworm:debian-arm64"]
 
 
 def suites(build, sanitized):
@@ -55,17 +57,20 @@ def suites(build, sanitized):
         for entry in sorted(os.listdir(folder)):
             if entry.startswith("test-") and "." not in entry:
                 found.append((f"unit/{entry}", [os.path.join(folder, entry)], 300))
-    for room, seconds in (("unit", 300), ("replay", 600), ("fuzz", 300), ("client", 600), ("export", 600),
-                          ("bench", 600)):
+    for room, seconds in (("unit", 300), ("replay", 600), ("fuzz", 600), ("fault", 600), ("client", 600),
+                          ("export", 600), ("bench", 600)):
         for name, command in scripts(room):
             found.append((name, command, seconds))
     for name, command in scripts("system"):
         found.append((name, command, 900))
     for name, command in scripts("vm"):
         found.append((name, command, 900))
-    for kernel in KERNELS:
+    for kernel in KERNELS + MATRIX_KERNELS:
         found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 3600))
-    found.append(("system/guests", [os.path.join(HERE, "system", "guests.sh"), *GUESTS], 2400))
+    found.append((PROOF, [os.path.join(HERE, "vm", "proof.sh")], 5400))
+    for guest in GUESTS + MATRIX_GUESTS:
+        found.append((f"system/{guest.replace(':', '-')}",
+                      [os.path.join(HERE, "system", "run.sh"), *guest.split(":")], 2400))
     return found
 
 
@@ -170,9 +175,16 @@ def boots_machines(name):
     return room in ("vm", "system") and not rest.startswith("test-")
 
 
+def is_of_matrix(name):
+    room, _, rest = name.partition("/")
+    return (name == PROOF or room == "vm" and rest in MATRIX_KERNELS
+            or room == "system" and rest in (guest.replace(":", "-") for guest in MATRIX_GUESTS))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", default="build")
+    parser.add_argument("--matrix", action="store_true", help="every kernel and guest, too")
     parser.add_argument("--list", action="store_true", help="name the suites, and exit")
     parser.add_argument("suites", nargs="*", help="names or patterns; default: all")
     arguments = parser.parse_args()
@@ -180,9 +192,11 @@ def main():
     sanitized = os.path.join(build, "san")
     env = dict(os.environ, BUILD=build, SANITIZED=sanitized, CMOCKA_MESSAGE_OUTPUT="TAP",
                ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
+    if arguments.matrix:
+        env["MATRIX"] = "1"
     chosen = [s for s in suites(build, sanitized)
               if (any(fnmatch.fnmatch(s[0], p) for p in arguments.suites) if arguments.suites
-                  else s[0] not in BY_NAME_ONLY)]
+                  else arguments.matrix or not is_of_matrix(s[0]))]
     if arguments.list:
         print("\n".join(s[0] for s in chosen))
         return 0

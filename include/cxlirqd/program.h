@@ -6,6 +6,9 @@
 #include <cxlirqd/record.h>
 #include <linux/types.h>
 
+/* Of the cipher that makes keys of addresses (bpf/cxlirqd.bpf.c) */
+#define KEY_ROUNDS 27
+
 /* Records by type: put into the ring, and those that found no room there */
 struct emit_stats {
 	__u64 sent[RECORD_TYPE_MAX];
@@ -47,6 +50,25 @@ struct snapshot_request {
 	__u64 cursor; /* in: 0 at first; out: where to go on */
 	__u32 emitted; /* out */
 	__u32 result; /* out: enum snapshot_result */
+};
+
+/* What the guard's program is told, and tells; it reads the knobs at each write. */
+struct guard_knobs {
+	__u32 enforce; /* 0: writes are told and go on */
+	__u32 deny_default; /* /proc/irq/default_smp_affinity is protected, too */
+	__u32 standby; /* another one still tells: what is not denied is not told */
+	__u32 persists; /* when the daemon has gone, too */
+	/* Processes that it does not hinder */
+	struct guard_exempt {
+		__u32 process, reserved; /* 0 = none */
+		__u64 started_ns; /* as the program has seen it: the number may be another's later */
+	} self, writer;
+};
+
+struct guard_stats {
+	__u64 denied, audited; /* writes */
+	__u64 lost; /* of their records */
+	__u64 tested; /* writes of @self to its own files in /proc: the program does run */
 };
 
 #endif

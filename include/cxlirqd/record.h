@@ -40,6 +40,7 @@ enum record_type {
 	RECORD_BAR, /* struct record_bar */
 	RECORD_DEMAND, /* struct record_demand */
 	RECORD_SPACE, /* struct record_space */
+	RECORD_GUARD, /* struct record_guard */
 	/* from the daemon */
 	RECORD_BASE = 32, /* struct record_base: opens each trace */
 	RECORD_NAME, /* struct record_name: one enumerator of this kernel */
@@ -165,6 +166,9 @@ struct record_msg {
 enum record_mask { RECORD_MASK_AFFINITY, RECORD_MASK_EFFECTIVE, RECORD_MASK_PENDING, RECORD_MASKS };
 
 /* An interrupt as it is, read again by every hook that changes one. */
+/* The message is the last that was written, though the descriptor keeps none. */
+#define RECORD_VECTOR_MESSAGE_KEPT 1U
+
 struct record_vector {
 	struct record_header header;
 	__u32 reason; /* enum record_reason */
@@ -184,7 +188,7 @@ struct record_vector {
 	__s32 x86_vector, x86_cpu; /* -1 = none */
 	struct record_dev provider;
 	__u32 mask_words; /* of each of RECORD_MASKS masks */
-	__u32 reserved;
+	__u32 flags; /* RECORD_VECTOR_* */
 	__u64 masks[];
 };
 
@@ -326,6 +330,15 @@ struct record_space {
 	__u32 allocated; /* of them for devices, managed ones in use among them */
 	__u32 managed, managed_allocated; /* set aside for managed interrupts; in use */
 	__u32 reserved; /* all: promised, not yet taken */
+};
+
+#define RECORD_GUARD_DEFAULT (~0U) /* for an irq: /proc/irq/default_smp_affinity */
+
+/* A write to a protected interrupt's affinity; the header says who. */
+struct record_guard {
+	struct record_header header;
+	__u32 irq;
+	__u32 denied; /* 0: it went on, and is only told */
 };
 
 enum record_mode { RECORD_MODE_TRACING, RECORD_MODE_SYSFS };
@@ -521,6 +534,7 @@ RECORD_CHECK(struct record_pmu, 56 + 192);
 RECORD_CHECK(struct record_pattern, 56 + 72);
 RECORD_CHECK(struct record_demand, 56 + 24 + 152 + 48 * RECORD_CALLERS);
 RECORD_CHECK(struct record_space, 56 + 32);
+RECORD_CHECK(struct record_guard, 56 + 8);
 RECORD_CHECK(struct record_feature, 56 + 32 + 64);
 RECORD_CHECK(struct record_driver, 56 + 8 + 48);
 RECORD_CHECK(struct record_pmu_event, 56 + 8 + 256);

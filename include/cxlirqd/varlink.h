@@ -114,7 +114,7 @@ void varlink_server_trust_group(struct varlink_server *server, gid_t gid);
  */
 int varlink_server_listen(struct varlink_server *server, const char *path);
 
-/* Listens on @fd, a listening socket that systemd passed. Takes @fd over on success only. */
+/* Listens on @fd, a listening socket that systemd passed. Takes @fd over, also on failure. */
 int varlink_server_listen_fd(struct varlink_server *server, int fd);
 
 /* Valid as long as the server. */
@@ -163,6 +163,12 @@ int varlink_call_error(struct varlink_call *call, const char *error, json_t *par
 
 /* InvalidParameter, for what the method's table cannot tell: out of range, say. */
 int varlink_call_invalid_parameter(struct varlink_call *call, const char *parameter);
+
+/*
+ * What becomes of a call whose method returns @error, for one that was kept: INTERFACE.Failed, or the
+ * connection is closed. The call is gone, or will be.
+ */
+void varlink_call_fail(struct varlink_call *call, int error);
 
 /* ---- Client ---- */
 

@@ -11,12 +11,12 @@ import re
 import sys
 
 STAGES = [
-    ("ground", "log json cpus pci-access pci-class activation privilege confine metric* listener"),
-    ("records", "event decode trace checkpoint"),
-    ("sources", "kernel-names pci-capability pci-reader pmu pmu-* pin* probe* ring snapshot sysfs takeover topology* uevent"),
+    ("ground", "log json cpus pci-access pci-class activation privilege confine affinity-* metric* listener guard-file"),
+    ("records", "event decode trace checkpoint guard-mode"),
+    ("sources", "guard-hook kernel-names pci-capability pci-reader pmu pmu-* pin* probe* ring snapshot sysfs takeover topology* uevent"),
     ("state", "model* domain vector* affinity action device doorbell* bar counter demand* feature ledger* lifetime space change state*"),
-    ("judgement", "rule* violation explain*"),
-    ("settings", "config"),
+    ("judgement", "rule* violation explain* guard guard-policy guard-json guard-private guard-restore"),
+    ("settings", "config*"),
     ("wire", "varlink* backlog history http* picture*"),
     ("sinks", "sink sink-* page"),
     ("whole", "manager*"),

@@ -223,6 +223,15 @@ state["domains"] = []
 json.dump(state, open("odd2", "w"))'
 run odd odd2
 check "odd rows" [ $code -eq 0 ]
+# No time for each pair of them
+python3 -c 'import json
+state = {"version": 1, "domains": [], "devices": [], "vectors": [{}] * 30000}
+json.dump(state, open("many", "w"))
+state["vectors"] += [{}]
+json.dump(state, open("many2", "w"))'
+run many many2 --json
+check "many of one name" [ $code -eq 0 ]
+check "many of one name: one is new" [ "$(grep -o '"change"' out | wc -l)" -eq 1 ]
 run old.json odd
 check "odd rows against a state" [ $code -eq 0 ]
 

@@ -24,7 +24,7 @@ VERBS = {"status": ([], dict, False), "domains": ([], list, False), "devices": (
          "top": (["--times", "1", "--interval", "0.1"], "lines", False), "support": ([], dict, False),
          "snapshot": ([], dict, False), "diff": (["state.json"], list, True),
          "record": (["-o", "trace", "--duration", "0.1"], dict, False), "reload": ([], dict, False),
-         "log-level": ([], dict, False), "ack": (["4"], list, False)}
+         "log-level": ([], dict, False), "guard": ([], list, True), "ack": (["4"], list, False)}
 VIOLATION = {"id": 4, "rule": "vector-hidden", "severity": "critical", "device": "d", "acknowledged": False,
              "cause": {"kind": "unknown", "comm": None}, "explanation": "x"}
 

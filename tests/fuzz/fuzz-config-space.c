@@ -4,24 +4,11 @@
  * a record of it can be read again. As many bytes as the input has are given, and not one more, so
  * that the sanitizer sees a read behind the end.
  */
-#include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "decode.h"
+#include "fuzz.h"
 #include "pci-capability.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define SPACE_MAX 4096U
-
-static void require(bool so)
-{
-	if (!so)
-		abort();
-}
 
 /* A feature lies where one can be, and a message number is one that its register can hold. */
 static void check_feature(const struct pci_feature *feature)
@@ -90,9 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	size = size < SPACE_MAX ? size : SPACE_MAX;
-	copy = malloc(size ?: 1);
-	require(copy);
-	memcpy(copy, data, size);
+	copy = fuzz_copy(data, size);
 	r = pci_capability_parse(copy, size, &features);
 	free(copy);
 	if (r < 0) {

@@ -5,26 +5,14 @@
  * pmu-item.h and pmu-event.h.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "pmu-event.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define WORDS_MAX 16
 
 static struct pmu_format formats[WORDS_MAX];
 static struct pmu_alias aliases[WORDS_MAX];
-
-static void require(bool so)
-{
-	if (!so)
-		abort();
-}
 
 /* One line, without anything that a terminal or a log would obey */
 static void check_reason(const char *reason)
@@ -78,13 +66,11 @@ static void resolve(const struct pmu_vocabulary *pmu, const struct pmu_item *ite
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pmu_vocabulary pmu = { .formats = formats, .aliases = aliases };
-	char *text = strndup((const char *)data, size), *rest = text, *asked, *line;
+	char *text = fuzz_text(data, size), *rest = text, *asked, *line;
 	char reason[PMU_REASON_MAX] = "";
 	struct pmu_items items = {};
 	int r;
 
-	if (!text)
-		return 0;
 	asked = strsep(&rest, "\n");
 	while ((line = strsep(&rest, "\n")))
 		read_word(&pmu, line);

@@ -1,102 +1,45 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""seeds.py DIRECTORY: pieces of the trace on standard input, a file each.
+"""seeds.py TARGET DIRECTORY: what a fuzz target begins with, a file each.
 
-A piece is some records in a row; the first is also given whole, with the
-file's header. Two more pieces are made here: endpoint doorbells, which no
-machine of ours has, and a driver that is refused what it asks for.
+Without arguments: the targets that have any.
 """
 import hashlib
 import os
-import struct
 import sys
 
-PIECE = 24  # records
-HEADER = struct.Struct("<HHI")
-# types and reasons, of include/cxlirqd/record.h
-VECTOR, FREE, ACTION, MESSAGE, DOORBELL, BAR, DEMAND, SPACE = 3, 4, 5, 8, 11, 12, 13, 14
-BASE, DEVICE, TICK, PMU, PATTERN, FEATURE, DRIVER = 32, 35, 41, 42, 43, 44, 45
-CREATED, UPDATED, REMOVED, ALLOCATED, REQUESTED = 1, 2, 3, 4, 5
+sys.dont_write_bytecode = True
+import seeds_binary
+import seeds_record
+import seeds_text
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data")
 
 
-def record(kind, time_s, layout, *values):
-    body = struct.pack("<" + layout, *values)
-    return struct.pack("<HHIQ6I16s", kind, 1, 56 + len(body), time_s * 10**9, *[0] * 6, b"x") + body
+def makers():
+    """By target: fuzz-config-space begins with what config_space_seeds() gives."""
+    return {"fuzz-" + name[:-len("_seeds")].replace("_", "-"): make
+            for module in (seeds_binary, seeds_record, seeds_text)
+            for name, make in vars(module).items() if name.endswith("_seeds")}
 
 
-def vector(reason, time_s):
-    levels = struct.pack("<QQ48s", 0, 0, b"APIC") * 4
-    return record(VECTOR, time_s, "IIQIIiIQ256sQIIII3IIii152sII",
-                  reason, 30, 1, 0, 0, 0, 2, 0, levels, 5, 3, 0, 30, 1, 0, 0, 0, 1, -1, -1,
-                  b"ep".rjust(10, b"k"), 0, 0)
-
-
-def doorbell(reason, time_s, index, data, copy=0):
-    return record(DOORBELL, time_s, "IiQQIIIIiIQIIII64s64s32s64s",
-                  reason, 0, 1, 2, index, 1, 30, 0, -1, copy, 0, 64, 0, data, 0,
-                  b"epc", b"epf", b"driver", b"ep")
-
-
-def bar(reason, time_s):
-    return record(BAR, time_s, "IIQIIQQ128s64s", reason, 2, 2, 0, 0, 0, 4096, b"", b"epc")
-
-
-def doorbells():
-    return b"".join([
-        record(PATTERN, 1, "II64s", 0, 0, b"ep*"),
-        record(PMU, 1, "64s64s64s", b"cxl_pmu_mem0.0", b"ep", b"0"),
-        vector(ALLOCATED, 1), doorbell(CREATED, 1, 0, 1), bar(UPDATED, 1),
-        record(MESSAGE, 2, "IIQII3I3III", 30, 1, 5, 0, 0, 0, 0, 0, 64, 0, 2, 0, 0),
-        doorbell(UPDATED, 2, 0, 2, 3),
-        record(ACTION, 2, "IIQQQIi48s64s64s152s152s", REQUESTED, 30, 1, 7, 7, 0, 0,
-               b"ring", b"ring_irq", b"", b"", b"ep".rjust(10, b"k")),
-        vector(REQUESTED, 2), record(TICK, 4, ""), doorbell(REMOVED, 5, 2**32 - 1, 0),
-        record(TICK, 7, ""), bar(REMOVED, 8), record(TICK, 20, "")])
-
-
-def demand(time_s, kind, answered, low, high, result, caller=b""):
-    device = struct.pack("<Q64s16s32s32s", 1, b"ep", b"pci", b"cxl_pci", b"cxl_pci")
-    return record(DEMAND, time_s, "IIIIIi152s48s144s", kind, answered, low, high, 6, result, device, caller, b"")
-
-
-def device(time_s, name, bus, driver, parent):
-    return record(DEVICE, time_s, "64s16s32s32s64s64s", name, bus, driver, driver, parent, b"")
-
-
-def ledger():
-    return b"".join([
-        record(BASE, 1, "qII64s24s128s", 0, 0, 2, b"6.6.1", b"x86_64", b""),
-        record(DRIVER, 1, "II16s32s", 1, 0, b"cxl", b"cxl_pmu"),
-        device(1, b"ep", b"pci", b"cxl_pci", b""),
-        *[record(FEATURE, 1, "IIIiIIQ64s", kind, 0, 256, kind - 1, 1, 0, 8, b"ep") for kind in range(11)],
-        device(1, b"pmu_mem0.0", b"cxl", b"", b"ep"),
-        demand(2, 0, 0, 1, 16, 0), demand(2, 1, 0, 1, 16, 0), vector(ALLOCATED, 2),
-        demand(2, 1, 1, 1, 16, 1), demand(2, 0, 1, 1, 16, 1),
-        demand(2, 3, 1, 7, 7, -22, b"cxl_pci_probe"), demand(2, 3, 1, 0, 0, 30, b"cxl_event_req_irq"),
-        demand(2, 3, 1, 1, 1, -22, b"cxl_event_req_irq"), demand(2, 3, 1, 5, 5, -22, b"cxl_pmu_probe"),
-        record(SPACE, 3, "IIIIIIII", 0, 1, 200, 3, 190, 7, 0, 2),
-        record(SPACE, 3, "IIIIIIII", 2**32 - 1, 1, 200, 3, 190, 7, 0, 2), record(TICK, 5, ""),
-        record(FREE, 6, "II", 30, 1), device(6, b"ep", b"pci", b"", b""), record(TICK, 9, "")])
+def write_seeds(target, directory):
+    """How many there are."""
+    written = 0
+    for seed in makers()[target](DATA):
+        name = hashlib.sha256(seed).hexdigest()[:16]
+        with open(os.path.join(directory, name), "wb") as file:
+            file.write(seed)
+        written += 1
+    return written
 
 
 def main():
-    trace = sys.stdin.buffer.read()
-    starts = []
-    at = 16
-    while at < len(trace):
-        starts.append(at)
-        at += HEADER.unpack_from(trace, at)[2]
-    starts.append(at)
-    pieces = {trace[starts[i]:starts[min(i + PIECE, len(starts) - 1)]]
-              for i in range(0, len(starts) - 1, PIECE)}
-    pieces.add(trace[:starts[PIECE]])
-    pieces.add(doorbells())
-    pieces.add(ledger())
-    for piece in pieces:
-        name = hashlib.sha256(piece).hexdigest()[:16]
-        with open(os.path.join(sys.argv[1], name), "wb") as file:
-            file.write(piece)
+    if len(sys.argv) == 1:
+        print("\n".join(sorted(makers())))
+        return 0
+    return 0 if write_seeds(*sys.argv[1:]) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,13 +23,9 @@ else
 fi
 cp "$build/cxlirqd" "$build/cxlirqctl" "$work"
 mkdir -m 777 "$work/run"
-as() {
-	if [ "$(id -u)" -eq 0 ]; then
-		setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$@"
-	else
-		"$@"
-	fi
-}
+# no function: what is started in the background must be what is ended
+nobody=()
+[ "$(id -u)" -ne 0 ] || nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all)
 
 # report WHAT EXPECTED FOUND
 report() {
@@ -42,7 +38,7 @@ report() {
 	fi
 }
 
-as "$work/cxlirqd" --replay "$work/trace" -S "$work/run/socket" >"$work/log" 2>&1 &
+"${nobody[@]}" "$work/cxlirqd" --replay "$work/trace" -S "$work/run/socket" >"$work/log" 2>&1 &
 daemon=$!
 for _ in $(seq 100); do
 	[ -S "$work/run/socket" ] && break
@@ -54,7 +50,7 @@ for what in snapshot events; do
 		cat "$work/log"
 	report "$what" "$from/$what.json" "$work/$what.json"
 done
-as "$work/cxlirqd" --replay "$work/trace" --once >"$work/once.json" 2>>"$work/log"
+"${nobody[@]}" "$work/cxlirqd" --replay "$work/trace" --once >"$work/once.json" 2>>"$work/log"
 # the same object, printed by the other program
 if python3 - "$work/once.json" "$from/snapshot.json" <<'EOF'; then
 import json, sys

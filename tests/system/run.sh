@@ -6,10 +6,13 @@
 #   run.sh SUITE KERNEL        bookworm | trixie; a name of tests/vm/kernel.sh
 # The guest boots twice from one disk, which is thrown away:
 #   install   a fresh guest; the package comes in by apt, and (on one release)
-#             README's first steps are taken
+#             README's first steps are taken. On arm64, whose guest has no use
+#             for a package manager (disk.sh), what "make install" makes comes in
+#             instead, by README's commands for that
 #   operate   the service is there because it was enabled; it is driven through
 #             systemctl, journalctl, cxlirqctl and clients that were not
-#             written here, and the package is purged
+#             written here, and the package is purged (not on arm64, and there is
+#             no upgrade by apt among its restarts)
 # What is done there is in guest/: each file is a topic, and boots take them in
 # the order of the lists below. INSTALL=install OPERATE="boot restart" have it
 # take these only.
@@ -21,6 +24,8 @@ set -eu -o pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 vm=$here/../vm
+# shellcheck source-path=SCRIPTDIR source=../vm/target.sh
+. "$vm/target.sh"
 
 if [ $# -lt 2 ]; then
 	echo "usage: run.sh SUITE KERNEL" >&2
@@ -33,13 +38,32 @@ first="virtio_blk ext4"
 along="nvme virtio_net autofs4 cxl_acpi cxl_pci cxl_port cxl_mem"
 
 kernel=$("$vm/kernel.sh" "$kernel_name")
-disk=$("$here/disk.sh" "$suite")
-packages=$("$here/package.sh" "$suite")
+target_of "$kernel"
+disk=$("$here/disk.sh" "$suite" "$TARGET")
+# How this tree's programs come into the guest, and how they go
+if [ "$TARGET" = x86_64 ]; then
+	packages=$("$here/package.sh" "$suite") come=install go=purge
+else
+	packages='' come=make-install go=''
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-system.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 cp --sparse=always "$disk/root.ext4" "$work/root.ext4"
+
+# What "make install" makes, in $work/made
+make_install() {
+	local build
+	build=$(realpath "${BUILD:-build}")/$PROGRAMS
+	env -u MAKEFLAGS -u MAKELEVEL -u BUILD make -C "$here/../.." BUILD="$build" CROSS_COMPILE="$PREFIX" \
+		SYSROOT="$SYSROOT" PREFIX=/usr/local DESTDIR="$work/made" install >"$work/make.log" 2>&1 || {
+		tail -n 20 "$work/make.log" >&2
+		echo "run.sh: \"make install\" failed" >&2
+		exit 1
+	}
+}
+[ -n "$packages" ] || make_install
 
 # What comes into the guest, in $work/files
 bring() {
@@ -47,7 +71,11 @@ bring() {
 	cp -r "$here/guest" "$work/files"
 	cp "$here/../data/coverage/$kernel_name" "$work/files/coverage"
 	cp "$here/../../README.md" "$work/files/README.md"
-	cp -r "$packages" "$work/files/apt"
+	if [ -n "$packages" ]; then
+		cp -r "$packages" "$work/files/apt"
+	else
+		cp -r "$work/made" "$work/files/made"
+	fi
 	if [ "$kernel_name" = bench ]; then
 		mkdir "$work/files/modules"
 		cp "$("$vm/modules.sh" "$kernel")"/cxlirq_msi.ko "$work/files/modules/"
@@ -88,11 +116,16 @@ for stage in install operate; do
 	case $stage in
 	install)
 		# What README tells is the same everywhere, and takes a minute.
-		topics=install
-		[ "$suite" != bookworm ] || topics="install readme"
+		topics=$come
+		[ "$suite:$come" != bookworm:install ] || topics="install readme"
 		topics=${INSTALL:-$topics}
 		;;
-	operate) topics=${OPERATE:-boot clients access reload restart stop purge} ;;
+	operate)
+		topics="boot clients access reload restart guard stop $go"
+		# irqbalance and tuna are those of the newest release.
+		[ "$suite" = trixie ] || topics=${topics/guard /}
+		topics=${OPERATE:-$topics}
+		;;
 	esac
 	# shellcheck disable=SC2086  # a list of names
 	boot "$stage" $topics || {

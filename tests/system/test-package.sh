@@ -68,7 +68,8 @@ expect "examples" "${examples[@]}"
 expect "completions" usr/share/bash-completion/completions/cxlirqctl \
 	usr/share/zsh/vendor-completions/_cxlirqctl usr/share/fish/vendor_completions.d/cxlirqctl.fish
 expect "interface, settings, catalog, accounts" usr/share/cxlirqd/io.cxlirqd.varlink \
-	usr/lib/cxlirqd/cxlirqd.conf usr/lib/systemd/catalog/cxlirqd.catalog usr/lib/sysusers.d/cxlirqd.conf
+	usr/libexec/cxlirqd/irqbalance-policy usr/lib/cxlirqd/cxlirqd.conf \
+	usr/lib/systemd/catalog/cxlirqd.catalog usr/lib/sysusers.d/cxlirqd.conf
 # Settings of an administrator are none of the package's files: nothing is asked at an upgrade.
 report "no file in /etc" "$(grep '^etc/' "$work/files")"
 report "no @WORD@ is left" "$(grep -rIl '@[A-Z]*@' "$work/root/$directory" "$work/control")"

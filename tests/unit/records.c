@@ -83,6 +83,16 @@ struct record_cpu make_cpu(uint32_t cpu, bool online)
 				    .online = online };
 }
 
+struct record_guard make_guard(uint32_t irq, bool denied)
+{
+	struct record_guard r = { .header = make_header(RECORD_GUARD, sizeof(r)),
+				  .irq = irq,
+				  .denied = denied };
+
+	done_by(&r.header, RECORD_CAUSE_AFFINITY_WRITE, "curious", 72);
+	return r;
+}
+
 struct record_snapshot make_snapshot(enum record_snapshot_phase phase, bool complete)
 {
 	return (struct record_snapshot){ .header = make_header(RECORD_SNAPSHOT,

@@ -49,6 +49,7 @@ struct record_name make_name(enum record_name_kind kind, uint32_t value, const c
 struct record_hook make_hook(const char *name, bool attached, bool needed);
 struct record_lost make_lost(uint64_t count, const char *reason);
 struct record_cpu make_cpu(uint32_t cpu, bool online);
+struct record_guard make_guard(uint32_t irq, bool denied);
 struct record_snapshot make_snapshot(enum record_snapshot_phase phase, bool complete);
 
 struct record_domain make_domain(enum record_reason reason, uint64_t key, const char *name);

@@ -180,12 +180,27 @@ static inline int collect(const char *text, void *userdata)
 	return 0;
 }
 
+/* Every event that is found, the oldest first */
+static inline int ask(struct sink_store *store, const struct history_filter *filter,
+		      history_row_fn row, void *userdata, bool *ret_cut)
+{
+	struct history_ids ids = {};
+	int r = sink_store_find(store, filter, &ids, ret_cut);
+
+	while (r >= 0 && ids.n) {
+		ids.n--;
+		r = sink_store_read(store, &ids, ids.n, row, userdata);
+	}
+	free(ids.ids);
+	return r;
+}
+
 static inline json_t *rows_of(struct sink_store *store, struct history_filter filter, bool *ret_cut)
 {
 	json_t *rows = json_array();
 	bool cut;
 
-	assert_int_equal(sink_store_history(store, &filter, collect, rows, ret_cut ?: &cut), 0);
+	assert_int_equal(ask(store, &filter, collect, rows, ret_cut ?: &cut), 0);
 	return rows;
 }
 

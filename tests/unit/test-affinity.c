@@ -337,6 +337,36 @@ static void test_deferred_kernel(void **state)
 	expect_nothing(w);
 }
 
+/* The guard tells who wanted what; nothing is different afterwards. */
+static void test_guarded(void **state)
+{
+	struct world *w = *state;
+	struct record_guard r = make_guard(30, true);
+
+	start_and_forget(w, 30, 0x41);
+	r.header.uid = 1000;
+	tell(w, r);
+	expect_event(w, "{'type': 'guard-denied', 'irq': 30, 'device': '" NVME
+			"', 'index': 0, 'denied': true, 'path': 'smp_affinity',"
+			" 'cause': {'kind': 'affinity-write', 'comm': 'curious', 'pid': 72,"
+			" 'uid': 1000}}");
+	tell(w, make_guard(30, false));
+	expect_event(w, "{'type': 'guard-denied', 'irq': 30, 'denied': false}");
+	/* of an interrupt that nobody has told of */
+	tell(w, make_guard(99, true));
+	expect_event(w, "{'type': 'guard-denied', 'irq': 99, 'device': null, 'index': null,"
+			" 'denied': true, 'path': 'smp_affinity', 'cause': {'pid': 72}}");
+	/* a wired one has no index */
+	tell(w, make_wired(RECORD_REASON_REQUESTED, 9));
+	json_array_clear(w->events);
+	tell(w, make_guard(9, true));
+	expect_event(w, "{'type': 'guard-denied', 'irq': 9, 'index': null}");
+	tell(w, make_guard(RECORD_GUARD_DEFAULT, true));
+	expect_event(w, "{'type': 'guard-denied', 'irq': null, 'device': null, 'index': null,"
+			" 'denied': true, 'path': 'default_smp_affinity'}");
+	expect_nothing(w);
+}
+
 /* 32 moves of two vectors without another message are evidence, a single other message is proof. */
 static void test_immutability(void **state)
 {
@@ -426,6 +456,7 @@ int main(void)
 		TEST(test_causes),
 		TEST(test_direct_or_deferred),
 		TEST(test_deferred_kernel),
+		TEST(test_guarded),
 		TEST(test_immutability),
 		TEST(test_counted_levels),
 		TEST(test_few_moves),

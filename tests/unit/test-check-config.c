@@ -66,6 +66,15 @@ static void test_check_config(void **state)
 		{ "[Counters]\nMax=5000\n",
 		  ":2: bad value for \"Max\": 5000 is not between 0 and 4096, ignoring\n", 2 },
 		{ "[Trace]\n\nX=5M\n", ":3: unknown key \"X\"\n", 2 },
+		{ "[Guard]\nMode=audit\nProtect=doorbells 0000:0d:00.0/3\n", "", 0 },
+		{ "[Guard]\n\nProtect=doorbells a/b\n",
+		  ":3: bad value for \"Protect\": a/b: the index of a vector is a number, "
+		  "ignoring\n",
+		  2 },
+		{ "[Guard]\nProtect=rule:nothing\n",
+		  ":2: bad value for \"Protect\": rule:nothing: no such rule, ignoring\n", 2 },
+		{ "[Guard]\nMode=on\n",
+		  ":2: bad value for \"Mode\": cannot take \"on\", ignoring\n", 2 },
 		{ "nonsense\n", ":1: not a setting in ", 2 },
 	};
 	char path[256];

@@ -143,14 +143,14 @@ static void test_keys(void **state)
 	fclose(out);
 	assert_string_equal(
 		text,
-		"[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n"
-		"#User=cxlirqd\n#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n"
-		"#PinDirectory=/sys/fs/bpf/cxlirqd\n#SnapshotIntervalSec=300\n"
-		"#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n#Disable=\n"
-		"#DoorbellDevices=\n#MaxViolations=4096\n\n[Counters]\n#Events=\n#Max=256\n\n"
-		"[Export]\n#Listen=127.0.0.1:9967\n#PerVector=no\n#MaxSeries=5000\n"
-		"#Report=/run/systemd/report/io.cxlirqd\n\n[Store]\n#Enabled=yes\n#Directory=\n"
-		"#RetentionDays=90\n#MaxSize=256M\n");
+		"[Daemon]\n#Socket=/run/cxlirqd/io.cxlirqd\n#LogLevel=info\n#User=cxlirqd\n"
+		"#EventBacklog=4096\n\n[Trace]\n#RingSize=2M\n#PinDirectory=/sys/fs/bpf/cxlirqd\n"
+		"#SnapshotIntervalSec=300\n#MaxVectors=262144\n#MaxDomains=65536\n\n[Rules]\n"
+		"#Disable=\n#DoorbellDevices=\n#MaxViolations=4096\n\n[Counters]\n#Events=\n"
+		"#Max=256\n\n[Guard]\n#Mode=off\n#Protect=\n#Restore=no\n#RestoresPerMinute=6\n"
+		"#Persist=no\n\n[Export]\n#Listen=127.0.0.1:9967\n#PerVector=no\n"
+		"#MaxSeries=5000\n#Report=/run/systemd/report/io.cxlirqd\n\n[Store]\n"
+		"#Enabled=yes\n#Directory=\n#RetentionDays=90\n#MaxSize=256M\n");
 	read_text(*state, text);
 	expect_defaults();
 	assert_int_equal(result.warnings, 0);

@@ -115,6 +115,10 @@ static const struct type {
 	    TEXT(record_demand, callers[1]), TEXT(record_demand, callers[2]),
 	    TEXT(record_demand, callers[3]) } },
 	{ RECORD_SPACE, sizeof(struct record_space), {}, {} },
+	{ RECORD_GUARD,
+	  sizeof(struct record_guard),
+	  { offsetof(struct record_guard, denied), 2 },
+	  {} },
 	{ RECORD_FEATURE,
 	  sizeof(struct record_feature),
 	  { offsetof(struct record_feature, kind), RECORD_FEATURE_KIND_MAX },
@@ -204,6 +208,8 @@ static union {
 	struct record_demand demand;
 	struct record_feature feature;
 	struct record_counter counter;
+	struct record_action action;
+	struct record_sysfs_irq sysfs_irq;
 } record;
 
 static void make(const struct type *type)
@@ -243,7 +249,7 @@ static void test_no_other_type(void **state)
 		if (!known)
 			assert_int_equal(result(), -EOPNOTSUPP);
 	}
-	assert_int_equal(N_TYPES, RECORD_SPACE - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
+	assert_int_equal(N_TYPES, RECORD_GUARD - RECORD_DOMAIN + 1 + RECORD_TYPE_MAX - RECORD_BASE);
 }
 
 static void test_short(void **state)
@@ -368,7 +374,7 @@ static void test_choices(void **state)
 		memcpy(record.bytes + f->offset, &value, sizeof(value));
 		assert_int_equal(result(), -EBADMSG);
 	}
-	assert_int_equal(n, 14);
+	assert_int_equal(n, 15);
 }
 
 static int vector_with(uint32_t words, uint32_t size)
@@ -455,6 +461,23 @@ static const struct type *type_of(enum record_type type)
 	return NULL;
 }
 
+/* No interrupt has the last number: a range of them always has an end. */
+static void test_last_number(void **state)
+{
+	(void)state;
+	make(type_of(RECORD_VECTOR));
+	record.vector.irq = UINT32_MAX - 1;
+	assert_true(result() > 0);
+	record.vector.irq = UINT32_MAX;
+	assert_int_equal(result(), -EBADMSG);
+	make(type_of(RECORD_ACTION));
+	record.action.irq = UINT32_MAX;
+	assert_int_equal(result(), -EBADMSG);
+	make(type_of(RECORD_SYSFS_IRQ));
+	record.sysfs_irq.irq = UINT32_MAX;
+	assert_int_equal(result(), -EBADMSG);
+}
+
 static int demand_with(uint32_t is_answered, int32_t answer)
 {
 	record.demand.answered = is_answered;
@@ -519,13 +542,14 @@ static void test_counter(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_type), cmocka_unit_test(test_no_other_type),
-		cmocka_unit_test(test_short),	   cmocka_unit_test(test_size),
-		cmocka_unit_test(test_unaligned),  cmocka_unit_test(test_version),
-		cmocka_unit_test(test_header),	   cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_choices),	   cmocka_unit_test(test_vector),
-		cmocka_unit_test(test_ranges),	   cmocka_unit_test(test_demand),
-		cmocka_unit_test(test_feature),	   cmocka_unit_test(test_counter),
+		cmocka_unit_test(test_every_type),  cmocka_unit_test(test_no_other_type),
+		cmocka_unit_test(test_short),	    cmocka_unit_test(test_size),
+		cmocka_unit_test(test_unaligned),   cmocka_unit_test(test_version),
+		cmocka_unit_test(test_header),	    cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_choices),	    cmocka_unit_test(test_vector),
+		cmocka_unit_test(test_ranges),	    cmocka_unit_test(test_demand),
+		cmocka_unit_test(test_feature),	    cmocka_unit_test(test_counter),
+		cmocka_unit_test(test_last_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

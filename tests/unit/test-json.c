@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Text and bytes as JSON values.
+ * Text and bytes as JSON values, and values made piece by piece.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -97,6 +97,32 @@ static void test_base64_refused(void **state)
 	assert_int_equal(size, 77);
 }
 
+/* What has once been without memory is nothing, whatever comes afterwards. */
+static void test_whole_or_none(void **state)
+{
+	json_t *object = json_object(), *array = json_array(), *merged = json_object();
+
+	(void)state;
+	json_put(&object, "a", json_integer(1));
+	json_add(&array, json_integer(2));
+	json_merge(&merged, json_incref(object));
+	assert_int_equal(json_integer_value(json_object_get(object, "a")), 1);
+	assert_int_equal(json_integer_value(json_array_get(array, 0)), 2);
+	assert_true(json_equal(merged, object));
+	json_put(&object, "b", NULL);
+	json_add(&array, NULL);
+	json_merge(&merged, NULL);
+	assert_null(object);
+	assert_null(array);
+	assert_null(merged);
+	json_put(&object, "c", json_integer(3));
+	json_add(&array, json_integer(4));
+	json_merge(&merged, json_object());
+	assert_null(object);
+	assert_null(array);
+	assert_null(merged);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -104,6 +130,7 @@ int main(void)
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_base64_all_sizes),
 		cmocka_unit_test(test_base64_refused),
+		cmocka_unit_test(test_whole_or_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

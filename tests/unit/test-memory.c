@@ -160,6 +160,7 @@ static void apply_all(struct model *model)
 	APPLY(make_sysfs_irq(32, "a,b"));
 	APPLY(make_lost(2, "ring\xff"));
 	APPLY(make_cpu(1, false));
+	APPLY(make_guard(30, true));
 }
 
 /* All of it, with allocation @n failing; the number of allocations it wanted */

@@ -401,6 +401,8 @@ static void test_hooks(void **state)
 	struct world *w = *state;
 	struct record_hook feature = make_hook("snapshot", true, true);
 	struct model_totals totals;
+	const char *reason;
+	uint32_t count;
 
 	feature.kind = RECORD_HOOK_FEATURE;
 	tell(w, make_hook("fexit/a", true, true));
@@ -414,6 +416,11 @@ static void test_hooks(void **state)
 	model_totals(w->model, &totals);
 	assert_int_equal(totals.hooks_attached, 2);
 	assert_int_equal(totals.hooks_missing, 2);
+	/* one reason for both, and none for what is not needed */
+	assert_true(model_missing(w->model, 0, &reason, &count));
+	assert_string_equal(reason, "not in this kernel");
+	assert_int_equal(count, 2);
+	assert_false(model_missing(w->model, 1, &reason, &count));
 	{
 		json_auto_t *support = model_support_to_json(w->model);
 		json_auto_t *expected = parse(

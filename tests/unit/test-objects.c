@@ -58,6 +58,8 @@ static void tell_all(struct world *w)
 	tell(w, make_action(RECORD_REASON_REQUESTED, 9, 1, ""));
 	tell(w, make_alloc(77, 1));
 	tell(w, make_cpu(1, true));
+	tell(w, make_guard(30, true));
+	tell(w, make_guard(RECORD_GUARD_DEFAULT, false));
 	tell(w, make_lost(3, "ring-full"));
 	tell(w, make_lost(1, ""));
 	ask_for(w, NVME, "nvme", 1, 4);
@@ -360,6 +362,11 @@ static void test_mask_list(void **state)
 		{ { 0x8000000000000000, 1, 0 }, 2, "63-64" },
 		{ { 0, 1, 0 }, 3, "64" },
 		{ { 5, 0, 0x8000000000000000 }, 3, "0,2,191" },
+		/* longer than what is set aside at first */
+		{ { 0, 0xaaaaaaaaaaaaaaaa, 1 },
+		  3,
+		  "65,67,69,71,73,75,77,79,81,83,85,87,89,91,93,95,97,99,101,103,105,107,109,111,"
+		  "113,115,117,119,121,123,125,127-128" },
 		{ { ~0ULL, ~0ULL, ~0ULL }, 3, "0-191" },
 		{ { ~0ULL, ~0ULL, ~0ULL }, 2, "0-127" },
 		{ { 0x5555, 0, 0 }, 1, "0,2,4,6,8,10,12,14" },

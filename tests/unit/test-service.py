@@ -6,6 +6,7 @@ settings that are read again, who may ask for that, and what it is left with.
 systemd itself is played here, with a notification socket and descriptors; on a
 real one the same is tried in tests/system.
 """
+import errno
 import fcntl
 import json
 import lzma
@@ -14,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -151,6 +153,58 @@ class Service:
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         return self.process.wait(60)
+
+
+def writer(root):
+    """The process that writes affinities, up to what it says when somebody comes."""
+    def start(listener=None, name="affinity"):
+        environment = dict(os.environ)
+        command = [DAEMON, "--write-affinity"]
+        if listener:
+            environment.update(LISTEN_FDS="1", LISTEN_FDNAMES=name)
+            command = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", *command]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True,
+                                preexec_fn=(lambda: os.dup2(listener.fileno(), 3)) if listener
+                                else None, pass_fds=(3,) if listener else ())
+
+    def listen(kind, name):
+        listener = socket.socket(socket.AF_UNIX, kind)
+        listener.bind(os.path.join(root, name))
+        listener.listen()
+        return listener
+
+    process = start()
+    said = process.communicate(timeout=60)[1]
+    check("--write-affinity without systemd is wrong usage", process.returncode == 2 and
+          said.count("\n") == 1 and '"affinity"' in said, said)
+    if os.geteuid() != 0:
+        print("skip --write-affinity needs root", flush=True)
+        return
+    sockets = [listen(socket.SOCK_STREAM, "stream"), listen(socket.SOCK_SEQPACKET, "packets")]
+    process = start(sockets[1], "varlink")
+    process.communicate(timeout=60)
+    check("--write-affinity, a socket of another name", process.returncode == 2, process)
+    process = start(sockets[0])
+    said = process.communicate(timeout=60)[1]
+    check("--write-affinity, a socket of another kind", process.returncode == 1 and
+          said.count("\n") == 1, said)
+    process = start(sockets[1])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(60)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        connection.connect(os.path.join(root, "packets"))
+        hello, control = connection.recvmsg(64, socket.CMSG_SPACE(12))[:2]
+        check("--write-affinity says hello", len(hello) == 8 and
+              struct.unpack("iII", control[0][2])[:2] == (process.pid, 0), f"{hello} {control}")
+        left = capabilities(process.pid)
+        check("--write-affinity has no capability", is_left_with(left, 0) and
+              left[0]["Seccomp"] == 2, left)
+        # an interrupt that no machine has
+        connection.send(struct.pack("=II", 9, 0xffffffff) + b"0\0")
+        answer = connection.recv(64)
+        check("--write-affinity answers", answer == struct.pack("=Ii", 9, -errno.ENOENT), answer)
+    process.terminate()
+    process.communicate(timeout=60)
 
 
 def folder_in(root, name):
@@ -380,9 +434,14 @@ def capabilities(pid):
     return found
 
 
-def children(pid):
+def children(pid, name):
+    """Those of this name, of which a task keeps 15 letters"""
+    def comm(child):
+        with open(f"/proc/{child}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+
     with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
-        return [int(word) for word in file.read().split()]
+        return [int(word) for word in file.read().split() if comm(word) == name[:15]]
 
 
 def is_left_with(threads, mask, ambient_start=None):
@@ -403,11 +462,16 @@ def privileges(root):
     service = Service(folder_in(root, "root"), settings="[Daemon]\nUser=\n")
     left = capabilities(service.process.pid)
     check("root: what is left", service.ready and is_left_with(left, serving), left)
-    readers = children(service.process.pid)
+    readers = children(service.process.pid, "cxlirqd-config")
     left = capabilities(readers[0]) if readers else []
     check("root: its reader has one capability", len(readers) == 1 and is_left_with(left, admin)
           and left[0]["Seccomp"] == 2, left)
+    writers = children(service.process.pid, "cxlirqd-affinity")
+    check("root: who writes affinities has none", len(writers) == 1 and
+          is_left_with(capabilities(writers[0]), 0), writers)
     check("root: ends", service.stop() == 0, service.log())
+    check("root: and so do they", not any(os.path.exists(f"/proc/{pid}") for pid in
+                                          readers + writers))
 
     service = Service(folder_in(root, "becomes"), settings="[Daemon]\nUser=nobody\n")
     left = capabilities(service.process.pid)
@@ -415,11 +479,17 @@ def privileges(root):
     check("user: it is", os.stat(f"/proc/{service.process.pid}/task").st_uid in (NOBODY, 0) and
           f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}" in
           open(f"/proc/{service.process.pid}/status", encoding="utf-8").read())
-    readers = children(service.process.pid)
+    readers = children(service.process.pid, "cxlirqd-config")
     check("user: its reader, too", len(readers) == 1 and
           is_left_with(capabilities(readers[0]), admin, mine & (STARTING | 1 << 2)), readers)
+    writers = children(service.process.pid, "cxlirqd-affinity")
+    check("user: who writes affinities is root's still", len(writers) == 1 and
+          is_left_with(capabilities(writers[0]), 0) and
+          "Uid:\t0\t0\t0\t0" in open(f"/proc/{writers[0]}/status", encoding="utf-8").read(), writers)
     check("user: its history is its own", os.stat(service.folder + "/history.db").st_uid == NOBODY)
     check("user: ends", service.stop() == 0, service.log())
+    check("user: and so does what is root's", not any(os.path.exists(f"/proc/{pid}")
+                                                      for pid in writers))
     check("user: and takes its socket away", not os.path.exists(service.path))
 
     service = Service(folder_in(root, "unknown"), settings="[Daemon]\nUser=no-such-user\n")
@@ -438,10 +508,12 @@ def privileges(root):
     left = capabilities(service.process.pid)
     check("as the unit does: what is left", service.ready and is_left_with(left, SERVING, STARTING),
           f"{left} {service.log()}")
-    readers = children(service.process.pid)
+    readers = children(service.process.pid, "cxlirqd-config")
     left = capabilities(readers[0]) if readers else []
     check("as the unit does: its reader", len(readers) == 1 and
           is_left_with(left, SYS_ADMIN, STARTING) and left[0]["Seccomp"] == 2, left)
+    check("as the unit does: nobody of root's comes of it",
+          not children(service.process.pid, "cxlirqd-affinity"))
     check("as the unit does: reload", all(service.hang_up()), service.log())
     check("as the unit does: ends", service.stop() == 0, service.log())
 
@@ -454,6 +526,7 @@ def main():
             shutil.copyfileobj(packed, file)
         notifications(root, trace)
         sockets(root, trace)
+        writer(root)
         service = reload(root, trace)
         log_level(service)
         permission(service)

@@ -247,6 +247,32 @@ static void test_changes(void **state)
 	assert_int_equal(HASH_COUNT(sink->changes), 0);
 }
 
+/* Only what was denied, and of interrupts whose provider is known */
+static void test_denied(void **state)
+{
+	struct world *w = *state;
+
+	device(w, NVME, "pci");
+	start(w, 30, 0x41);
+	tell(w, make_guard(30, false));
+	gather(w);
+	expect(NONE, METRIC_GUARD_DENIED, NVME);
+	tell(w, make_guard(30, true));
+	tell(w, make_guard(30, true));
+	tell(w, make_guard(99, true));
+	tell(w, make_guard(RECORD_GUARD_DEFAULT, true));
+	gather(w);
+	expect(2, METRIC_GUARD_DENIED, NVME);
+	expect(NONE, METRIC_AFFINITY_CHANGES, NVME, "affinity-write");
+	assert_int_equal(HASH_COUNT(sink->changes), 1);
+	gone(w, NVME);
+	/* told too late */
+	tell(w, make_guard(30, true));
+	gather(w);
+	expect(NONE, METRIC_GUARD_DENIED, NVME);
+	assert_int_equal(HASH_COUNT(sink->changes), 0);
+}
+
 static struct vector_record wants(uint64_t mask, bool pending)
 {
 	struct vector_record v =
@@ -335,8 +361,8 @@ int main(void)
 		TEST(test_unnoticed),	   cmocka_unit_test(test_from_the_start),
 		TEST(test_device_gone),	   TEST(test_untold_device),
 		TEST(test_per_vector_off), TEST(test_changes),
-		TEST(test_affinity),	   TEST(test_untold_changes),
-		TEST(test_tables_full),
+		TEST(test_denied),	   TEST(test_affinity),
+		TEST(test_untold_changes), TEST(test_tables_full),
 	};
 
 	/* a daemon that starts again has a sink that starts again */

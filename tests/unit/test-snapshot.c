@@ -219,6 +219,35 @@ static void test_message(void **state)
 	expect_vector(w, 30, "{'message_changes': 1, 'message': {'data': '0x00000042'}}");
 }
 
+/* What a descriptor does not keep is known to a walk by what was kept of it. */
+static void test_message_kept(void **state)
+{
+	struct world *w = *state;
+	struct vector_record v = vector_seen(30, 0x41);
+
+	v.r.msi_type = RECORD_MSI_OTHER;
+	for (int i = 0; i < 3; i++) {
+		walk_begin(w);
+		see_domain(w, 0x100, "MSIX");
+		v.r.flags = i ? RECORD_VECTOR_MESSAGE_KEPT : 0;
+		v.r.message.data = 0x41 + (i == 2);
+		tell(w, v);
+		tell(w, make_action(RECORD_REASON_SNAPSHOT, 30, 1, "nvme0q0"));
+		walk_end(w, true);
+		if (i == 0)
+			expect_vector(w, 30, "{'message': null}");
+		if (i == 1)
+			expect_vector(w, 30, "{'message': {'data': '0x00000041'}}");
+		if (i < 2)
+			expect_nothing(w);
+	}
+	expect_event(w, "{'type': 'correction', 'kind': 'message', 'irq': 30}");
+	expect_event(w,
+		     "{'type': 'message-change', 'irq': 30, 'old_message': {'data': '0x00000041'},"
+		     " 'new_message': {'data': '0x00000042'}}");
+	expect_nothing(w);
+}
+
 static void test_affinity(void **state)
 {
 	static const uint64_t masks[][2] = { { 2, 1 }, { 2, 2 } };
@@ -228,9 +257,12 @@ static void test_affinity(void **state)
 	for (int i = 0; i < 2; i++) {
 		walk_begin(w);
 		see_domain(w, 0x100, "MSIX");
+		assert_false(model_is_unexplained(w->model));
 		tell(w, moved_to(masks[i][0], masks[i][1]));
 		tell(w, make_action(RECORD_REASON_SNAPSHOT, 30, 1, "nvme0q0"));
+		assert_true(model_is_unexplained(w->model));
 		walk_end(w, true);
+		assert_false(model_is_unexplained(w->model));
 		expect_event(w, "{'type': 'correction', 'kind': 'affinity', 'irq': 30}");
 		expect_nothing(w);
 	}
@@ -470,15 +502,25 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_first),	    TEST(test_first_meets_events),
-		TEST(test_first_meets_new), TEST(test_first_incomplete),
-		TEST(test_nothing_new),	    TEST(test_domains),
-		TEST(test_vectors),	    TEST(test_vector_replaced),
-		TEST(test_message),	    TEST(test_affinity),
-		TEST(test_affinity_width),  TEST(test_affinity_pending),
-		TEST(test_handlers),	    TEST(test_incomplete),
-		TEST(test_told_twice),	    TEST(test_broken_off),
-		TEST(test_order),	    TEST(test_sysfs),
+		TEST(test_first),
+		TEST(test_first_meets_events),
+		TEST(test_first_meets_new),
+		TEST(test_first_incomplete),
+		TEST(test_nothing_new),
+		TEST(test_domains),
+		TEST(test_vectors),
+		TEST(test_vector_replaced),
+		TEST(test_message),
+		TEST(test_message_kept),
+		TEST(test_affinity),
+		TEST(test_affinity_width),
+		TEST(test_affinity_pending),
+		TEST(test_handlers),
+		TEST(test_incomplete),
+		TEST(test_told_twice),
+		TEST(test_broken_off),
+		TEST(test_order),
+		TEST(test_sysfs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -431,7 +431,7 @@ static void test_damage_found_late(void **state)
 	page = root_of(store, "history_irq");
 	forget_cache(store);
 	overwrite(file_path(*state, "history.db"), page, page + 1);
-	assert_int_equal(sink_store_history(store, &filter, collect, rows, &cut), -EIO);
+	assert_int_equal(ask(store, &filter, collect, rows, &cut), -EIO);
 	json_decref(rows);
 	expect_said("the history is damaged");
 	publish_violation(store, &v, VIOLATION_NEW);
@@ -482,7 +482,7 @@ static void test_newer(void **state)
 	publish(store, "cpu", 1, NULL);
 	sink_store_batch_end(store);
 	assert_int_equal(sink_store_counters(store)->dropped, 1);
-	assert_int_equal(sink_store_history(store, &filter, collect, NULL, &cut), -EOPNOTSUPP);
+	assert_int_equal(ask(store, &filter, collect, NULL, &cut), -EOPNOTSUPP);
 	sink_store_free(store);
 	assert_string_equal(said, "");
 	assert_int_equal(stat(file_path(*state, "history.db"), &after), 0);

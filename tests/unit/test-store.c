@@ -341,7 +341,7 @@ static void test_limit(void **state)
 	filter.limit = UINT32_MAX;
 	assert_int_equal(count_rows(store, filter), SINK_STORE_ROWS + 5);
 	/* a reader that has gone */
-	assert_int_equal(sink_store_history(store, &filter, stop, &left, &cut), -EPIPE);
+	assert_int_equal(ask(store, &filter, stop, &left, &cut), -EPIPE);
 	assert_int_equal(left, 0);
 	assert_int_equal(count(store, .type = "cpu"), 5);
 	sink_store_free(store);
@@ -441,7 +441,7 @@ static void test_disabled(void **state)
 	sink_store_violation(store, &v);
 	sink_store_batch_end(store);
 	violations_free(restore_all(store, 0));
-	assert_int_equal(sink_store_history(store, &filter, collect, NULL, &cut), -EOPNOTSUPP);
+	assert_int_equal(ask(store, &filter, collect, NULL, &cut), -EOPNOTSUPP);
 	assert_int_equal(sink_store_state(store, &reason), SINK_STORE_OFF);
 	assert_null(reason);
 	assert_int_equal(sink_store_counters(store)->dropped, 0);

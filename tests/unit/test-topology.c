@@ -526,6 +526,23 @@ static void test_irq_lists(void **state)
 	assert_int_equal(topology_counters(tree->topology).truncated, 2);
 }
 
+/* An interrupt that cannot be looked at is not one that there is not; others are told all the same. */
+static void test_irq_unreadable(void **state)
+{
+	struct tree *tree = *state;
+
+	/* gone between the list and now */
+	put_link(tree, "sys/kernel/irq/3", "nothing");
+	put(tree, "sys/kernel/irq/5/actions", "a");
+	assert_int_equal(topology_read_irqs(tree->topology, NOW), 0);
+	assert_int_equal(tree->told.n, 1);
+	told_clear(&tree->told);
+	put_link(tree, "sys/kernel/irq/4", "4");
+	assert_int_equal(topology_read_irqs(tree->topology, NOW), -ELOOP);
+	assert_int_equal(tree->told.n, 1);
+	assert_int_equal(tree->told.records[0].irq.irq, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -538,6 +555,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_irqs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_irq_unreadable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_irq_lists, setup, teardown),
 	};
 

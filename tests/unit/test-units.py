@@ -16,6 +16,7 @@ import tempfile
 BUILD = os.environ.get("BUILD", "build")
 EXPOSURE_MAX = 20  # tenths
 UNITS = ("cxlirqd.service", "cxlirqd.socket", "cxlirqd-report.socket", "cxlirqd-metrics.socket")
+WRITER = ("cxlirqd-affinity.socket", "cxlirqd-affinity.service")
 failures = 0
 
 
@@ -69,7 +70,7 @@ def kinds(root):
 def verify(folder, root):
     environment = {"SYSTEMD_UNIT_PATH": f"{folder}:", "MANPATH": f"{root}/usr/share/man:"}
     units = sorted(os.listdir(folder))
-    check("all units are there", set(UNITS) <= set(units), units)
+    check("all units are there", set(UNITS + WRITER) <= set(units), units)
     for unit in units:
         result = run("systemd-analyze", "verify", "--recursive-errors=no", f"{folder}/{unit}",
                      **environment)
@@ -121,6 +122,16 @@ def agreement(folder):
     check("the sockets start the one service", all(
         socket.get("Service", "cxlirqd.service") == "cxlirqd.service"
         for socket in sockets.values()))
+    writer = dict(settings(read(f"{folder}/cxlirqd-affinity.socket")))
+    header = read("daemon/affinity-writer.h")
+    check("the affinity socket is where the daemon looks, and its user's",
+          f'AFFINITY_SOCKET "{writer["ListenSequentialPacket"]}"' in header and
+          f'AFFINITY_SOCKET_NAME "{writer["FileDescriptorName"]}"' in header and
+          (writer["SocketUser"], writer["SocketMode"]) == (service["User"], "0600"), writer)
+    process = dict(settings(read(f"{folder}/cxlirqd-affinity.service")))
+    check("who writes affinities is root without a capability",
+          (process["User"], process["CapabilityBoundingSet"]) == ("root", "") and
+          "AmbientCapabilities" not in process, process)
     check("the user is the daemon's own", service["User"] == keys["User"], service["User"])
     check("capabilities: as many as the bounding set has",
           service["AmbientCapabilities"] == service["CapabilityBoundingSet"])

@@ -200,12 +200,11 @@ static void test_passed_socket(void **state)
 	_cleanup_close_ int fd = -EBADF;
 
 	assert_int_equal(varlink_server_new(fixture->event, &service, fixture, &second), 0);
-	assert_int_equal(varlink_server_listen_fd(second, listener), -EINVAL);
+	assert_int_equal(varlink_server_listen_fd(second, dup(listener)), -EINVAL);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/passed", fixture->directory);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(listener, 8), 0);
-	assert_int_equal(varlink_server_listen_fd(second, listener), 0);
-	TAKE_FD(listener);
+	assert_int_equal(varlink_server_listen_fd(second, TAKE_FD(listener)), 0);
 	fd = dial_path(address.sun_path);
 	assert_alive(fixture, fd);
 

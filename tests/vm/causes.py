@@ -85,26 +85,34 @@ class Judge:
             self.say(f"{kind} on the interrupts of {who}", (kind, who) not in kinds and "none at all")
 
     def judge_daemon(self):
-        """The program's log against the changes that bear its name, in order, on each interrupt."""
+        """The program's log against the changes that bear its name, in order, on each interrupt.
+
+        A write of what is there changes nothing, and a CPU that goes may move the interrupt before
+        the writer comes to log what it wrote: what counts is what was there at any time of the write.
+        """
         irqs = [int(row[0]) for row in lines(self.path("irqs.daemon"))]
         problems = []
         for number, irq in enumerate(irqs):
-            moments = [(int(r[1]), "log", r[3]) for r in lines(self.path("log.daemon"))
+            moments = [(int(r[1]), "log", (int(r[0]), r[3])) for r in lines(self.path("log.daemon"))
                        if int(r[2]) == number and r[4] == "0"]
             changes = [(e["time_us"], "event", e) for e in self.events
                        if e["type"] == "affinity-change" and e["irq"] == irq]
-            current, owed = None, []
+            # (since when, value), the newest last
+            values, owed = [], []
             for _, what, data in sorted(moments + changes, key=lambda m: (m[0], m[1])):
                 if what == "event":
                     if data["cause"]["kind"] == "affinity-write":
                         owed.append(data["new"])
-                    current = data["new"]
-                elif owed:
-                    if owed[-1] != data:
-                        problems.append(f"interrupt {irq}: wrote {data}, told {owed[-1]}")
-                    owed = []
-                elif current is not None and current != data:
-                    problems.append(f"interrupt {irq}: {data} was written over {current}, not told")
+                    values.append((data["time_us"], data["new"]))
+                    continue
+                begin, wrote = data
+                before = [v for v in values if v[0] < begin][-1:]
+                there = [v for _, v in before + [v for v in values if v[0] >= begin]]
+                if owed and owed[-1] != wrote:
+                    problems.append(f"interrupt {irq}: wrote {wrote}, told {owed[-1]}")
+                elif not owed and before and wrote not in there:
+                    problems.append(f"interrupt {irq}: {wrote} was written over {there}, not told")
+                owed = []
         self.say("what the program wrote is told, and nothing else", "; ".join(problems[:3]))
 
     def run(self):

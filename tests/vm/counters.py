@@ -360,7 +360,7 @@ def main(argv):
     try:
         return 1 if Judge(folder if os.path.isdir(folder) else argv[0]).run() else 0
     except (OSError, KeyError, TypeError, ValueError) as error:
-        print(f"counters.py: {argv[0]}: {error!r}", file=sys.stderr)
+        print(f"counters.py: {argv[0]}: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
 
 

@@ -202,6 +202,8 @@ class Witnesses:
         self.directory = directory
         self.earlier = read_interrupts(os.path.join(directory, "interrupts"))
         self.later = read_interrupts(os.path.join(directory, "interrupts.again"))
+        self.between_cpus = [line for line in lines_of(os.path.join(directory, "interrupts"))
+                             if line.startswith("IPI")]
         self.msi_irqs = {}  # irq: (device, "msi" or "msix")
         self.auxiliary = {}  # irq: device
         for path, lines in self.shown("msi_irqs").items():

@@ -14,6 +14,7 @@
 #   bound BUS DRIVER DEVICE
 #   empty_port                   the PCI port with nothing behind it
 #   nvmes_are N                  so many NVMe disks are there
+#   threads_forced               the kernel runs all handlers in threads, as PREEMPT_RT does
 #
 # To the host (tests/vm/host.py) go lines "@cxlirq WORD ...", written to
 # /dev/kmsg: the kernel puts each on the console in one piece, which a write
@@ -177,6 +178,13 @@ empty_port() {
 		0x0604*) [ -n "$(ls -d "$_f"/0000:??:??.? 2>/dev/null)" ] || echo "${_f##*/}" ;;
 		esac
 	done
+}
+
+threads_forced() {
+	case $(uname -v) in
+	*PREEMPT_RT*) ;;
+	*) grep -qw threadirqs /proc/cmdline ;;
+	esac
 }
 
 nvmes_are() {

@@ -354,12 +354,13 @@ def parse_arguments(argv):
     end = argv.index("--") if "--" in argv else len(argv)
     parser = argparse.ArgumentParser(
         description="Boots a virtual machine and reports what its scenario found.",
-        epilog="machines: " + "; ".join(f"{name}: {row[0]}"
+        epilog="machines: " + "; ".join(f"{name}: {row.what}"
                                         for name, row in machine.MACHINES.items()))
     parser.add_argument("--kernel", required=True, metavar="DIR",
                         help="a directory that kernel.sh printed")
     parser.add_argument("--initrd", required=True, metavar="FILE", help="what image.sh made")
-    parser.add_argument("--machine", default="cxl", choices=machine.MACHINES, metavar="NAME")
+    parser.add_argument("--machine", choices=machine.MACHINES, metavar="NAME",
+                        help="default: the first of the kernel's architecture")
     parser.add_argument("--cpus", type=int, default=2, metavar="N")
     parser.add_argument("--append", action="append", default=[], metavar="STR",
                         help="for the kernel's command line")
@@ -378,6 +379,8 @@ def parse_arguments(argv):
     for name in (os.path.join(options.kernel, "vmlinuz"), options.initrd):
         if not os.path.isfile(name):
             parser.error(f"no such file: {name}")
+    if options.machine is None:
+        options.machine = machine.for_kernel(options.kernel)
     needed = [machine.program(options.machine)]
     if options.machine in machine.DEVICE_TREES:
         needed.append("dtc")

@@ -166,6 +166,7 @@ rm -f "$root/bin/flock"
 put_program "$flock" /bin/flock
 put "$here/init" /init
 put "$here/guest.sh" /guest.sh
+put "$here/collect.sh" /collect.sh
 chmod 755 "$root/init"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:' >"$root/etc/group"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Provides a kernel for the virtual machines and prints the directory that
-# holds it: kernel.sh bench | arm64 | debian-6.12 | debian-6.1
+# holds it: kernel.sh bench | arm64 | debian-7 | debian-6.12 | debian-6.1 | debian-rt | debian-arm64
 #
 #   vmlinuz config release package [System.map] lib/modules/RELEASE/...
 #   build/        bench and arm64 only: what external modules are built against
@@ -11,7 +11,8 @@
 #                 the private headers of CXL, PCI and the interrupt core
 #
 # debian-* are Debian's own images, unpacked and not installed: what users
-# run.  bench is built here from the newest linux-source-7.x of Debian with
+# run (debian-arm64 is 6.12 of that architecture, debian-rt 6.12 with PREEMPT_RT).
+# bench is built here from the newest linux-source-7.x of Debian with
 # tests/vm/kernel/x86_64.config over tinyconfig (which says what it is for);
 # arm64 is the same for that architecture, with arm64.config, cross-built.
 #
@@ -76,34 +77,41 @@ temporary() {
 	trap 'exit 130' INT TERM HUP
 }
 
+# get_debian FLAVOUR SERIES SUITE...: from the first suite that has the series
 get_debian() {
-	local want=$1 suite version meta image deb release
-	shift
+	local package=linux-image-$1 want=$2 suite version meta image part deb release file from
+	export DEBIAN_ARCHITECTURE=${1#rt-}
+	shift 2
 	debian_open "$cache/apt/$name" "$@" || say "trying what is known from earlier"
 	for suite in "$@"; do
-		read -r version meta < <(debian_versions "$suite" linux-image-amd64) || true
+		read -r version meta < <(debian_versions "$suite" "$package") || true
 		case ${version:-} in "$want".*) break ;; esac
 		version=
 	done
-	[ -n "$version" ] || fall_back "no linux-image-amd64 $want found in Debian $*"
+	[ -n "$version" ] || fall_back "no $package $want found in Debian $*"
 	image=$(debian_depends "$meta" "$version" | grep '^linux-image-' || true)
-	[ -n "$image" ] || die "linux-image-amd64 $version names no image"
+	[ -n "$image" ] || die "$package $version names no image"
 
 	finished "$cache/kernels/$name-$version" && return
 	say "downloading $image $version from Debian $suite"
 	temporary
-	deb=$(debian_download "$image" "$version" "$work/deb") ||
-		fall_back "$image cannot be downloaded"
-	dpkg-deb -x "$deb" "$work/image"
-
 	release=${image#linux-image-}
+	# Since 7.3 it is in several packages.
+	for part in "$image" $(debian_depends "$image" "$version" | grep -F -e "-$release"); do
+		deb=$(debian_download "$part" "$version" "$work/deb") ||
+			fall_back "$part cannot be downloaded"
+		dpkg-deb -x "$deb" "$work/image"
+	done
+
 	mkdir -p "$work/kernel/lib/modules"
-	mv "$work/image/boot/vmlinuz-$release" "$work/kernel/vmlinuz"
-	mv "$work/image/boot/config-$release" "$work/kernel/config"
-	[ ! -e "$work/image/boot/System.map-$release" ] ||
-		mv "$work/image/boot/System.map-$release" "$work/kernel/System.map"
 	# /lib or /usr/lib, with the release.
 	mv "$(find "$work/image" -type d -path "*/lib/modules/$release")" "$work/kernel/lib/modules/"
+	# In /boot, or since 7.3 beside the modules.
+	for file in vmlinuz config System.map; do
+		from=$work/image/boot/$file-$release
+		[ -e "$from" ] || from=$work/kernel/lib/modules/$release/$file
+		[ ! -e "$from" ] || mv "$from" "$work/kernel/$file"
+	done
 	echo "$release" >"$work/kernel/release"
 	echo "$image $version (Debian $suite)" >"$work/kernel/package"
 	# Debian's image does this when it is installed.
@@ -218,9 +226,9 @@ get_bench() {
 }
 
 case ${1:-} in
-bench | arm64 | debian-6.12 | debian-6.1) name=$1 ;;
+bench | arm64 | debian-7 | debian-6.12 | debian-6.1 | debian-rt | debian-arm64) name=$1 ;;
 *)
-	echo "usage: kernel.sh bench | arm64 | debian-6.12 | debian-6.1" >&2
+	echo "usage: kernel.sh bench | arm64 | debian-7 | debian-6.12 | debian-6.1 | debian-rt | debian-arm64" >&2
 	exit 2
 	;;
 esac
@@ -235,7 +243,10 @@ flock -n 9 || {
 case $name in
 bench) get_bench x86 '' arch/x86/boot/bzImage x86_64.config ;;
 arm64) get_bench arm64 aarch64-linux-gnu- arch/arm64/boot/Image arm64.config ;;
+debian-7) get_debian amd64 7 trixie-backports sid ;;
 # Backports move on to the next series; trixie then still has this one.
-debian-6.12) get_debian 6.12 bookworm-backports trixie ;;
-debian-6.1) get_debian 6.1 bookworm ;;
+debian-6.12) get_debian amd64 6.12 bookworm-backports trixie ;;
+debian-6.1) get_debian amd64 6.1 bookworm ;;
+debian-rt) get_debian rt-amd64 6.12 bookworm-backports trixie ;;
+debian-arm64) get_debian arm64 6.12 bookworm-backports trixie ;;
 esac

@@ -343,7 +343,7 @@ def main(argv):
     try:
         return 1 if judge(argv[0]) else 0
     except (OSError, KeyError, TypeError, ValueError) as error:
-        print(f"ledger.py: {argv[0]}: {error!r}", file=sys.stderr)
+        print(f"ledger.py: {argv[0]}: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
 
 

@@ -66,6 +66,8 @@ int main(int argc, char *argv[])
 	log = fopen(argv[6], "w");
 	if (!log)
 		return 1;
+	/* who reads it may do so before the end */
+	setvbuf(log, NULL, _IOLBF, 0);
 	/* the right to write was checked when the file was opened */
 	for (int i = 0; i < n_files; i++) {
 		files[i] = open(argv[8 + i], O_WRONLY);

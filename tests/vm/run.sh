@@ -13,8 +13,11 @@
 #   #: carry NAME...       kernel modules brought along, for modprobe
 #   #: external NAME...    modules of tests/vm/modules, for insmod /lib/cxlirq/NAME.ko
 #   #: programs NAME...    this machine's own: other witnesses, as perf, lspci, cxl
+#   #: built NAME...       made for it from NAME.c in this directory
 #   #: machine NAME        #: cpus N     #: timeout S     #: append WORD...
-#   #: on KERNEL KEY ...   any of these for one kernel only; of two lines the later one holds
+#   #: qemu WORD...        arguments for QEMU itself
+#   #: on WHAT KEY ...     any of these for one kernel only, or all of an architecture (x86_64,
+#                          arm64: target.sh), or those "built" here; of two lines the later one holds
 # msixtable (a second witness) and mover (an origin of changes) are in every image.
 #
 # When the run fails, the directory with the console's text and the files
@@ -39,25 +42,35 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -eq 0 ] || shift
 
-declare -A wants=([machine]=cxl)
-[ "$kernel_name" != arm64 ] || wants[machine]=arm64
+[ "$scenario" = - ] || [ -r "$scenario" ] || {
+	echo "run.sh: no such scenario: $scenario" >&2
+	exit 2
+}
+
+kernel=$("$here/kernel.sh" "$kernel_name")
+target_of "$kernel"
+origin=packaged
+[ ! -d "$kernel/build" ] || origin=built
+
+declare -A wants
 if [ "$scenario" = - ]; then
 	# All that the machine has a driver for.
 	wants[modules]="nvme virtio_net"
-	[ "$kernel_name" = arm64 ] || wants[modules]="cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net"
+	[ "$TARGET" = arm64 ] || wants[modules]="cxl_acpi cxl_pci cxl_port cxl_mem nvme virtio_net"
 	host+=(--interactive)
 else
-	[ -r "$scenario" ] || {
-		echo "run.sh: no such scenario: $scenario" >&2
-		exit 2
-	}
 	while read -r _ key value; do
 		if [ "$key" = on ]; then
 			read -r on key value <<<"$value"
-			[ "$on" = "$kernel_name" ] || continue
+			case $on in
+			"$kernel_name" | "$TARGET" | "$origin") ;;
+			*) continue ;;
+			esac
 		fi
 		case $key in
-		modules | carry | external | programs | machine | cpus | timeout | append) wants[$key]=$value ;;
+		modules | carry | external | programs | built | machine | cpus | timeout | append | qemu)
+			wants[$key]=$value
+			;;
 		*)
 			echo "run.sh: $scenario: what is \"#: $key\"?" >&2
 			exit 2
@@ -83,8 +96,6 @@ for key in machine cpus timeout append; do
 	[ -z "${wants[$key]:-}" ] || host+=("--$key" "${wants[$key]}")
 done
 
-kernel=$("$here/kernel.sh" "$kernel_name")
-target_of "$kernel"
 if [ -n "${wants[external]:-}" ]; then
 	fixtures=$("$here/modules.sh" "$kernel" - "$TARGET")
 	for module in ${wants[external]}; do
@@ -95,23 +106,37 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/cxlirq-vm.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
+built=(msixtable mover)
+read -ra words <<<"${wants[built]:-}"
+built+=("${words[@]}")
 # shellcheck disable=SC2086  # no option without a sysroot
-for program in msixtable mover; do
+for program in "${built[@]}"; do
 	"${PREFIX}gcc" ${SYSROOT:+--sysroot=$SYSROOT} -O2 -static -o "$work/$program" "$here/$program.c"
 	image+=(-p "$work/$program")
 done
 "$here/image.sh" -o "$work/image" -k "$kernel" "${image[@]}"
 
+# behind what the caller has for QEMU, or after a "--" of its own
+qemu=()
+read -ra words <<<"${wants[qemu]:-}"
+if [ ${#words[@]} -gt 0 ]; then
+	case " $* " in
+	*" -- "*) ;;
+	*) qemu+=(--) ;;
+	esac
+	qemu+=("${words[@]}")
+fi
+
 started=$(date +%s%N)
 status=0
 "$here/host.py" --kernel "$kernel" --initrd "$work/image" --results "$work/results" \
-	--console-log "$work/console.log" "${host[@]}" "$@" || status=$?
+	--console-log "$work/console.log" "${host[@]}" "$@" "${qemu[@]}" || status=$?
 printf 'run.sh: %s on %s: %d.%d s\n' "$(basename "$scenario")" "$(cat "$kernel/release")" \
 	$((($(date +%s%N) - started) / 1000000000)) \
 	$((($(date +%s%N) - started) / 100000000 % 10)) >&2
 if [ "$status" -ne 0 ]; then
 	trap - EXIT
-	rm -f "$work/image" "$work/msixtable" "$work/mover"
+	rm -f "$work/image" "${built[@]/#/$work/}"
 	echo "run.sh: kept in $work: console.log, results" >&2
 fi
 exit "$status"

@@ -275,6 +275,21 @@ class JudgedArm64(Judged):
             stage.after.debug_irqs[irq].hidden = False
         self.expect(stage, "interrupts")
 
+    def test_it_is_known_without_debugfs(self):
+        stage = self.copy("after")
+        hidden = witness.Judge(stage, STAGE).hidden()
+        stage.after.debug_irqs = {}
+        self.assertEqual(witness.Judge(stage, STAGE).hidden(), hidden)
+
+    def test_what_has_no_name(self):
+        stage = self.copy("after")
+        stage.vectors = copy.deepcopy(stage.vectors)
+        irq = min(witness.Judge(stage, STAGE).hidden())
+        next(v for v in stage.vectors if v["irq"] == irq)["owners"][0]["action"] = None
+        self.expect(stage, "sysfs")
+        stage.after.kernel_irq[irq]["actions"] = "(null)"
+        self.assertFalse(judged(stage))
+
     def test_the_immutable_parent(self):
         stage = self.copy("after")
         its = next(d["name"] for d in stage.domains if d["immutability"] == "declared")

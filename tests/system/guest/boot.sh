@@ -52,6 +52,7 @@ place() {
 	same "$1" "$(stat -c '%F %U:%G %a' "$1" 2>&1)" "$2"
 }
 place /run/cxlirqd/io.cxlirqd "socket root:root 666"
+place /run/cxlirqd/affinity "socket cxlirqd:cxlirqd 600"
 place /run/systemd/report/io.cxlirqd "socket root:root 666"
 place /run/systemd/report "directory root:root 755"
 place /var/lib/cxlirqd "directory cxlirqd:cxlirqd 755"
@@ -81,17 +82,21 @@ if differences=$(diff <(sed 's/ *$//' coverage) <(sed 's/ *$//' /tmp/coverage));
 else
 	fail "hooks of this kernel, each" "$differences"
 fi
-promised=$(awk -F'|' -v kernel="$KERNEL" '
-	kernel == "bench" && $2 ~ /GENERIC_IRQ_DEBUGFS/ { print $3 + 0 }
-	kernel ~ /^debian/ && $2 ~ "Debian " substr(kernel, 8) " " { print $3 + 0 }' README.md)
+# Which of README's kernels this is, and what this machine has
+architecture=amd64 memories=2
+[ "$(uname -m)" != aarch64 ] || architecture=arm64 memories=0 # QEMU has no CXL there
+row="Debian $(uname -r | cut -d. -f1,2) ($architecture"
+[ "$KERNEL" != bench ] || row=GENERIC_IRQ_DEBUGFS
+promised=$(awk -F'|' -v row="$row" 'index($2, row) { print $3 + 0 }' README.md)
 same "hooks of this kernel, as README has it" \
 	"$(jq '[.hooks[] | select(.attached)] | length' /tmp/support.json)" "$promised"
 same "CXL memory devices in the ledger" \
-	"$(cxlirqctl devices --json | jq '[.[] | select(.driver == "cxl_pci")] | length')" 2
+	"$(cxlirqctl devices --json | jq '[.[] | select(.driver == "cxl_pci")] | length')" "$memories"
 
 # --- the unit, as systemd judges it ---------------------------------------------
 
 check "systemd-analyze verify" systemd-analyze verify --man=no cxlirqd.service cxlirqd.socket \
-	cxlirqd-metrics.socket cxlirqd-report.socket cxlirqd-bpffs.service
+	cxlirqd-metrics.socket cxlirqd-report.socket cxlirqd-bpffs.service \
+	cxlirqd-affinity.socket cxlirqd-affinity.service
 check "systemd-analyze security, 2.0 at most" systemd-analyze security --no-pager --threshold=20 cxlirqd.service
 note "$(systemd-analyze security --no-pager cxlirqd.service | tail -n 1)"

@@ -65,12 +65,6 @@ another() {
 	[ "$now" != 0 ] && [ "$now" != "$pid" ] && [ "$(systemctl is-active cxlirqd)" = active ] && answers
 }
 
-# A short watchdog, for the last of them
-drop_in=/run/systemd/system/cxlirqd.service.d/test.conf
-mkdir -p "${drop_in%/*}"
-printf '[Service]\nWatchdogSec=5s\n' >$drop_in
-systemctl daemon-reload
-
 # --- by the administrator -------------------------------------------------------
 
 start_load
@@ -83,13 +77,15 @@ done
 end_load "restart"
 check "healthy after it" healthy
 
-# --- by the package manager -------------------------------------------------------
+# --- by the package manager, where the guest has one --------------------------------
 
-start_load
-pid=$(main_pid)
-check "apt-get install --reinstall" apt-get -y -q install --reinstall /run/cxlirq/apt/cxlirqd_*.deb
-check "another process, of the upgrade" await 120 another
-end_load "upgrade"
+if [ -d apt ]; then
+	start_load
+	pid=$(main_pid)
+	check "apt-get install --reinstall" apt-get -y -q install --reinstall /run/cxlirq/apt/cxlirqd_*.deb
+	check "another process, of the upgrade" await 120 another
+	end_load "upgrade"
+fi
 
 # --- by a crash -------------------------------------------------------------------
 
@@ -103,10 +99,20 @@ end_load "crash"
 
 # --- by the watchdog ----------------------------------------------------------------
 
+# A short one; for no more than this, for a host that is short of CPUs puts a guest aside for seconds.
+drop_in=/run/systemd/system/cxlirqd.service.d/test.conf
+mkdir -p "${drop_in%/*}"
+printf '[Service]\nWatchdogSec=10s\n' >$drop_in
+systemctl daemon-reload
+systemctl restart cxlirqd
 start_load
 pid=$(main_pid)
 since=$(date +%s)
-check "SIGSTOP" kill -STOP "$pid"
+# 0, where there is none, would be this process and all around it.
+freeze() {
+	[ "$pid" -gt 1 ] && kill -STOP "$pid"
+}
+check "SIGSTOP" freeze
 check "it is killed and started again" await 240 another
 check "for the watchdog's sake" grep -qi 'watchdog timeout' \
 	<(journalctl -u cxlirqd --since "@$since" --no-pager -o cat)

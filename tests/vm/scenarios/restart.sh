@@ -14,8 +14,7 @@
 #
 #: modules virtio_net
 #: programs bpftool setpriv
-#: on bench external cxlirq_msi
-#: on arm64 external cxlirq_msi
+#: on built external cxlirq_msi
 #: on arm64 programs
 #: timeout 1500
 

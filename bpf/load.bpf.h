@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How the kernel's memory is read. Where an object is, hooks are told as a number. Since 6.2 the
+ * verifier lets a program say which kernel type stands there, and then every field is one load, which gives
+ * 0 where there is no such memory; before, each field is a call of a helper, some hundred instructions.
+ * Both ways go by the running kernel's own offsets.
+ *
+ * For one file only: libbpf's linker before 1.5 does not join objects that call the same kernel function.
+ */
+#ifndef CXLIRQD_LOAD_BPF_H
+#define CXLIRQD_LOAD_BPF_H
+
+#include "kernel.bpf.h"
+
+/* The verifier's own list of what it knows of: whether it has the call is told by the kernel's types alone. */
+enum special_kfunc_type {
+	KF_bpf_rdonly_cast,
+};
+
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+#define CAN_LOAD bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
+
+/* The object of a kernel type at an address (a number, or a pointer of any kind) */
+#define OBJECT(type, address)                                                                      \
+	({                                                                                         \
+		type *__object = (void *)(address);                                                \
+		if (CAN_LOAD)                                                                      \
+			__object = bpf_rdonly_cast(__object, bpf_core_type_id_kernel(type));       \
+		__object;                                                                          \
+	})
+
+/* A field of an OBJECT(), or of what such a field points to */
+#define LOAD(object, field) (CAN_LOAD ? (object)->field : BPF_CORE_READ((object), field))
+
+#endif
