@@ -28,8 +28,6 @@
 #define CATCH_UP_NS 2000000000ULL
 /* And so long after the kernel's change the record may come that tells of it, for the same reason */
 #define EXPLAIN_NS 200000000ULL
-/* Rounds of draining before others get their turn */
-#define DRAINS_MAX 16
 
 /* What waits for time to pass gets its tick, once. */
 static void manager_arm_tick(struct manager *m)
@@ -54,8 +52,10 @@ void manager_batch_end(struct manager *m)
 void manager_drain(void *userdata)
 {
 	struct manager *m = userdata;
+	/* what comes meanwhile waits until others had their turn */
+	uint64_t end = m->ring ? ring_end(m->ring) : 0;
 
-	for (unsigned int i = 0; m->ring && i < DRAINS_MAX && ring_drain(m->ring); i++)
+	while (m->ring && ring_position(m->ring) < end && ring_drain(m->ring))
 		;
 	manager_batch_end(m);
 }
