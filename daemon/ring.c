@@ -5,10 +5,13 @@
  * file, what was not is in the ring, and no record may be in both or in neither (checkpoint.c).
  *
  * The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page that the reader writes, with
- * its position, a page with the writers' position, then the data, mapped twice in a row so that no
- * record is ever in two pieces. A record is preceded by eight bytes: its length and two flags.
+ * its position, a page with the writers' position, then the data, twice in a row so that no record
+ * is ever in two pieces. Of the second time only as much is mapped as the longest record takes: what
+ * is mapped is resident. A record is preceded by eight bytes: its length and two flags.
  */
 #include "ring.h"
+
+#include <cxlirqd/record.h>
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -21,9 +24,9 @@
 
 struct ring {
 	int fd; /* borrowed */
-	size_t page, size;
+	size_t page, size, mapped;
 	unsigned long *consumer; /* mapped */
-	void *producer; /* mapped: its page, then the data twice */
+	void *producer; /* mapped: its page, the data, and their beginning once more */
 	uint64_t position;
 	ring_batch_fn on_batch;
 	void *userdata;
@@ -46,12 +49,17 @@ static int ring_map(struct ring *ring)
 		return -EMEDIUMTYPE;
 	ring->page = (size_t)sysconf(_SC_PAGESIZE);
 	ring->size = info.max_entries;
+	/* both are whole pages, and the page's size is a power of two */
+	ring->mapped =
+		ring->page + ring->size +
+		((RECORD_SIZE_MAX + BPF_RINGBUF_HDR_SZ + ring->page - 1) & ~(ring->page - 1));
+	if (ring->mapped > ring->page + 2 * ring->size)
+		ring->mapped = ring->page + 2 * ring->size;
 	map = mmap(NULL, ring->page, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	ring->consumer = map;
-	map = mmap(NULL, ring->page + 2 * ring->size, PROT_READ, MAP_SHARED, ring->fd,
-		   (off_t)ring->page);
+	map = mmap(NULL, ring->mapped, PROT_READ, MAP_SHARED, ring->fd, (off_t)ring->page);
 	if (map == MAP_FAILED)
 		return -errno;
 	ring->producer = map;
@@ -85,7 +93,7 @@ struct ring *ring_free(struct ring *ring)
 	if (ring->consumer)
 		munmap(ring->consumer, ring->page);
 	if (ring->producer)
-		munmap(ring->producer, ring->page + 2 * ring->size);
+		munmap(ring->producer, ring->mapped);
 	free(ring);
 	return NULL;
 }
@@ -108,7 +116,7 @@ static bool ring_at(const struct ring *ring, uint64_t position, struct ring_reco
 	*ret_discarded = length & BPF_RINGBUF_DISCARD_BIT;
 	length &= ~(uint32_t)BPF_RINGBUF_DISCARD_BIT;
 	*ret = (struct ring_record){ .data = header + BPF_RINGBUF_HDR_SZ / sizeof(*header),
-				     .size = length,
+				     .size = length < RECORD_SIZE_MAX ? length : RECORD_SIZE_MAX,
 				     .begin = position,
 				     .end = position +
 					    ((uint64_t)length + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8 };
