@@ -45,20 +45,49 @@ static struct bar *bar_add(struct model *model, const struct bar_key *key)
 	return bar;
 }
 
+static void bar_drop(struct model *model, struct bar *bar)
+{
+	HASH_DEL(model->bars, bar);
+	free(bar);
+}
+
 void bars_free(struct model *model)
 {
 	struct bar *bar, *next;
 
 	HASH_ITER(hh, model->bars, bar, next) {
-		HASH_DEL(model->bars, bar);
-		free(bar);
+		bar_drop(model, bar);
 	}
 }
 
 void bars_doubt(struct model *model)
 {
+	model->bars_known = false;
 	for (struct bar *bar = model->bars; bar; bar = bar->hh.next)
 		bar->doubtful = true;
+}
+
+void bars_walk_end(struct model *model, const struct record_snapshot *r)
+{
+	struct bar *bar, *next;
+
+	HASH_ITER(hh, model->bars, bar, next) {
+		if (!bar->n_windows)
+			bar_drop(model, bar);
+	}
+	model->bars_known |= r->complete;
+}
+
+/* While a walk's word is taken it stays, mapping nothing: the walk may have seen it before. */
+static void bar_cleared(struct model *model, struct bar *bar, const struct bar_key *key)
+{
+	if (model->walking && !model->bars_known) {
+		bar = bar ?: bar_add(model, key);
+		if (bar)
+			bar->n_windows = 0;
+	} else if (bar) {
+		bar_drop(model, bar);
+	}
 }
 
 void bar_apply(struct model *model, const struct record_bar *r)
@@ -68,13 +97,14 @@ void bar_apply(struct model *model, const struct record_bar *r)
 
 	HASH_FIND(hh, model->bars, &key, sizeof(key), bar);
 	if (r->reason == RECORD_REASON_REMOVED) {
-		if (!bar)
-			return;
-		HASH_DEL(model->bars, bar);
-		free(bar);
+		bar_cleared(model, bar, &key);
 	} else {
-		/* a walk tells what the function wants, the controller was told what a hook saw */
-		if (r->reason == RECORD_REASON_SNAPSHOT && (bar || !r->window.size))
+		/*
+		 * A walk tells what the function wants, which is neither gone when the BAR is
+		 * cleared nor new when it is set: the controller was told what a hook saw.
+		 */
+		if (r->reason == RECORD_REASON_SNAPSHOT &&
+		    (model->bars_known || bar || !r->window.size))
 			return;
 		if (!bar)
 			bar = bar_add(model, &key);

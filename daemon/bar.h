@@ -17,7 +17,7 @@ struct bar_key {
 struct bar {
 	struct bar_key key;
 	bool doubtful; /* records were lost since it was told: it may have been cleared */
-	uint32_t n_windows;
+	uint32_t n_windows; /* none: cleared during a walk */
 	struct record_window windows[RECORD_SUBMAPS];
 	UT_hash_handle hh;
 };

@@ -312,8 +312,9 @@ static void doorbell_there(struct model *model, const struct record_doorbell *r)
 	bool snapshot = r->reason == RECORD_REASON_SNAPSHOT;
 	struct doorbell *doorbell = doorbell_find(model, r->epf, r->index, false);
 
-	/* the walk saw it before it was freed */
-	if (snapshot && doorbell && doorbell->freed && doorbell->walk == model->walk)
+	/* the walk saw it before it was freed, which is told before the kernel does it */
+	if (snapshot && doorbell && doorbell->freed &&
+	    (doorbell->walk == model->walk || r->header.time_ns < doorbell->freed_ns + TICK_NS))
 		return;
 	/* its release was missed, and when that was is not known */
 	if (!snapshot && doorbell && doorbell->told && !doorbell->walked && !doorbell->freed) {

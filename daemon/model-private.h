@@ -105,6 +105,7 @@ struct model {
 
 	struct doorbell *doorbells;
 	struct bar *bars;
+	bool bars_known; /* a walk has told of those that were there first, hooks tell the rest */
 	struct pmu *pmus;
 	uint32_t n_pmu_words; /* of all */
 	struct counter *counters;
@@ -225,6 +226,7 @@ void bar_apply(struct model *model, const struct record_bar *r);
 void bars_free(struct model *model);
 /* Records were lost: what was told before proves nothing any more. */
 void bars_doubt(struct model *model);
+void bars_walk_end(struct model *model, const struct record_snapshot *r);
 /* The BAR of this function that maps @address; NULL: none. */
 const struct bar *bar_mapping(const struct model *model, uint64_t epc, uint32_t func,
 			      uint64_t address);

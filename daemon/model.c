@@ -267,6 +267,7 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 	vector_walk_end(model, r);
 	domain_walk_end(model, r);
 	doorbells_walk_end(model, r);
+	bars_walk_end(model, r);
 	model->walking = false;
 	space_walk_end(model, r);
 	tombstones_clear(&model->dead_irqs);

@@ -233,6 +233,7 @@ static void model_restore(struct model *model, const struct record_state_model *
 	model->counted_ns = r->counted_ns;
 	model->tick_ns = r->tick_ns;
 	model->next_domain_id = r->next_domain_id;
+	model->bars_known = r->flags & STATE_MODEL_BARS_KNOWN;
 	memcpy(model->changes, r->changes, sizeof(model->changes));
 	memcpy(model->corrections, r->corrections, sizeof(model->corrections));
 	memcpy(model->refused, r->refused, sizeof(model->refused));

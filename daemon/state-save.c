@@ -341,7 +341,7 @@ static void bar_save(const struct saving *s, const struct bar *bar)
 				.window = bar->windows[0] };
 
 	/* what is in doubt proves nothing, and the next walk tells what the function wants */
-	if (bar->doubtful)
+	if (bar->doubtful || !bar->n_windows)
 		return;
 	memcpy(r.submaps, bar->windows, sizeof(r.submaps));
 	save(s, &r.header);
@@ -513,7 +513,8 @@ static void totals_save(const struct saving *s)
 					.snapshot_ns = m->snapshot_ns,
 					.counted_ns = m->counted_ns,
 					.tick_ns = m->tick_ns,
-					.next_domain_id = m->next_domain_id };
+					.next_domain_id = m->next_domain_id,
+					.flags = m->bars_known ? STATE_MODEL_BARS_KNOWN : 0 };
 
 	for (uint32_t i = 0; i < m->n_lost; i++) {
 		struct record_state_lost l = { .header = SAVING_HEADER(s, RECORD_STATE_LOST, l),

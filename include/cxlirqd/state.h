@@ -38,11 +38,13 @@ struct state_cause {
 #define STATE_CORRECTIONS 16
 #define STATE_TABLES 32
 
+#define STATE_MODEL_BARS_KNOWN 1U /* no walk is asked what the BARs map */
+
 /* Comes last: after it the model is as it was. */
 struct record_state_model {
 	struct record_header header;
 	__u64 walk, records, unknown_records, snapshots, snapshot_ns, counted_ns, tick_ns;
-	__u32 next_domain_id, reserved;
+	__u32 next_domain_id, flags; /* STATE_MODEL_* */
 	__u64 changes[STATE_CHANGES];
 	__u64 corrections[STATE_CORRECTIONS];
 	__u64 refused[STATE_TABLES];

@@ -127,20 +127,69 @@ static void test_set_again(void **state)
 	expect_no_finding(w);
 }
 
-/* A walk tells what the function wants, not what the controller was told. */
+/* What a walk says of the BAR, between others that say that all is still there */
+static void walk_sees(struct world *w, bool complete, const struct record_bar *bars, size_t n)
+{
+	walk_begin(w);
+	see_domain(w, 0x200, "ITS-parent");
+	see_domain(w, 0x100, "device");
+	tell(w, make_platform(RECORD_REASON_SNAPSHOT, 30, EP));
+	tell(w, make_action(RECORD_REASON_SNAPSHOT, 30, 7, "pci-ep-test-doorbell"));
+	tell(w, with_ring(make_doorbell(RECORD_REASON_SNAPSHOT, 0, 30), RING(1)));
+	for (size_t i = 0; i < n; i++)
+		tell(w, bars[i]);
+	walk_end(w, complete);
+}
+
+#define WALK(complete, ...)                                                                        \
+	walk_sees(w, complete, (struct record_bar[]){ __VA_ARGS__ },                               \
+		  sizeof((struct record_bar[]){ __VA_ARGS__ }) / sizeof(struct record_bar))
+#define SEEN ring_bar(RECORD_REASON_SNAPSHOT)
+#define SET ring_bar(RECORD_REASON_UPDATED)
+#define CLEARED ring_bar(RECORD_REASON_REMOVED)
+#define PUBLISHED "[{'state': 'published', 'bar': 2}]"
+#define WITHDRAWN "[{'state': 'requested', 'bar': null}]"
+
+/* A walk tells what the function wants, which stays when the BAR is cleared, not what the controller was told. */
 static void test_walk(void **state)
 {
 	struct world *w = *state;
 
 	ring_published(w);
-	tell(w, make_bar(RECORD_REASON_SNAPSHOT, 2, 0x1000, 0x1000));
-	expect_doorbells(w, "[{'state': 'published', 'bar': 2}]");
-	tell(w, make_bar(RECORD_REASON_SNAPSHOT, 3, RING_PAGE, 0));
-	tell(w, ring_bar(RECORD_REASON_REMOVED));
-	expect_doorbells(w, "[{'state': 'requested'}]");
-	tell(w, make_bar(RECORD_REASON_SNAPSHOT, 3, RING_PAGE, 0x1000));
-	expect_doorbells(w, "[{'state': 'published', 'bar': 3}]");
+	WALK(true, make_bar(RECORD_REASON_SNAPSHOT, 2, 0x1000, 0x1000),
+	     make_bar(RECORD_REASON_SNAPSHOT, 3, RING_PAGE, 0));
+	expect_doorbells(w, PUBLISHED);
+	WALK(true, CLEARED, SEEN);
+	expect_doorbells(w, WITHDRAWN);
+	WALK(true, SEEN);
+	expect_doorbells(w, WITHDRAWN);
 	expect_nothing(w);
+	/* wanted, and not yet set */
+	WALK(true, SEEN, SET);
+	expect_event(w, "{'type': 'doorbell', 'state': 'published'}");
+	expect_nothing(w);
+	expect_no_finding(w);
+}
+
+/* A record was lost: what the function wants is the best there is, but for what a hook tells meanwhile. */
+static void test_walk_after_loss(void **state)
+{
+	struct world *w = *state;
+
+	ready(w);
+	tell(w, make_lost(1, "ring-full"));
+	forget(w);
+	WALK(false, SET, CLEARED, SEEN);
+	expect_doorbells(w, WITHDRAWN);
+	/* that walk was cut short: the next one is believed, too */
+	WALK(true, SEEN, CLEARED, SEEN);
+	expect_doorbells(w, WITHDRAWN);
+	WALK(true, SEEN);
+	expect_doorbells(w, WITHDRAWN);
+	tell(w, make_lost(1, "ring-full"));
+	WALK(true, SEEN);
+	expect_doorbells(w, PUBLISHED);
+	expect_no_finding(w);
 }
 
 /* ---- Too early ---- */
@@ -349,6 +398,7 @@ int main(void)
 		RULE_TEST(test_others),
 		RULE_TEST(test_set_again),
 		RULE_TEST(test_walk),
+		RULE_TEST(test_walk_after_loss),
 		RULE_TEST(test_early),
 		RULE_TEST(test_early_bar_first),
 		RULE_TEST(test_without_message),

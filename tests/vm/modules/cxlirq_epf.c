@@ -10,6 +10,8 @@
  *   linger_ms  0 (default): on unbinding, the BAR is cleared first and the vectors
  *              are freed then.  Otherwise they are freed first, and the BAR points
  *              at the freed doorbell for so long
+ *   dwell_ms   so long between two steps: the BAR's space is assigned and the controller
+ *              not told yet, the BAR is cleared and the vectors are not freed yet
  *   raw        Y: takes vectors from whatever MSI parent the controller's device
  *              has, as pci_epf_alloc_doorbell() does, but without its demand that
  *              messages be immutable.  On x86 this is the only way to have MSI
@@ -42,6 +44,8 @@ static ushort count = 2;
 module_param(count, ushort, 0644);
 static uint linger_ms;
 module_param(linger_ms, uint, 0644);
+static uint dwell_ms;
+module_param(dwell_ms, uint, 0644);
 static bool raw;
 module_param(raw, bool, 0644);
 static bool drop;
@@ -159,6 +163,7 @@ static int publish(struct pci_epf *epf)
 				       PRIMARY_INTERFACE, low);
 	if (ret)
 		return ret;
+	msleep(dwell_ms);
 	ret = pci_epc_set_bar(epf->epc, epf->func_no, epf->vfunc_no, &epf->bar[BAR_1]);
 	/* What a host would be told. */
 	for (i = 0; !ret && i < epf->num_db; i++)
@@ -215,6 +220,7 @@ static void cxlirq_unbind(struct pci_epf *epf)
 {
 	if (!linger_ms)
 		withdraw(epf);
+	msleep(dwell_ms);
 	release(epf, epf->num_db);
 	free_doorbells(epf);
 	if (linger_ms) {

@@ -11,7 +11,8 @@
 #
 # The daemon is asked nothing between a deed and its finding, for each question
 # has it read the kernel's state again: what it has found is awaited in its
-# stream of events.
+# stream of events. Where a walk could be taken in by what it sees, questions
+# are asked all the time.
 #
 # doorbell-message-dropped is not here: without CONFIG_OF the kernel has no code
 # that could drop one.
@@ -86,6 +87,28 @@ function_bind() {
 
 function_unbind() {
 	by rm 0 rm "$config/controllers/cxlirq_epc/$1"
+}
+
+# --- walks ----------------------------------------------------------------------
+
+# Walks, one after the other: each question is preceded by one. A walk is counted, so that there
+# were some is seen.
+walks() {
+	cxlirqctl status --json | sed -n 's/^ *"snapshots": \([0-9]*\),/\1/p'
+}
+
+walks_begin() {
+	walks_before=$(walks)
+	while :; do
+		cxlirqctl doorbells >/dev/null
+	done &
+	asker=$!
+}
+
+walks_end() {
+	kill $asker
+	wait $asker 2>/dev/null
+	check "$step: walks went on meanwhile" test $(($(walks) - walks_before)) -ge 2
 }
 
 # --- witnesses -----------------------------------------------------------------
@@ -223,6 +246,15 @@ begin innocent
 function_bind cxlirq_twin twin
 check "twin: published" grep -q '^0 1 set ' $epc/bars
 function_unbind twin
+# ... and the same while walks see what the function wants, which is not what the controller knows
+walks_begin
+echo 300 >$parameters/dwell_ms
+function_bind cxlirq_twin twin
+function_unbind twin
+function_bind cxlirq_twin twin
+function_unbind twin
+echo 0 >$parameters/dwell_ms
+walks_end
 
 # doorbell-on-mutable-parent, doorbell-message-changed: the parent says that its messages stay, and
 # so they do
@@ -299,7 +331,11 @@ end
 
 begin published-early
 echo 1 >$parameters/count
+walks_begin
+echo 300 >$parameters/dwell_ms
 function_bind cxlirq_early early
+echo 0 >$parameters/dwell_ms
+walks_end
 expect doorbell-published-early $early "$(state irq)" 0 "$(state address) $(state data)" \
 	"$(state address) $(state data)" "driver $doer" "BAR 1" "no handler"
 end
