@@ -539,22 +539,16 @@ static void test_walk_sees_freed(void **state)
 
 	ring_published(w);
 	tell(w, ring_bar(RECORD_REASON_REMOVED));
-	walk_begin(w);
-	tell(w, make_doorbells_freed());
-	tell(w, with_ring(make_doorbell(RECORD_REASON_SNAPSHOT, 0, 30), RING(1)));
-	walk_end(w, true);
-	expect_doorbells(w, "[{'state': 'freed'}]");
-	/* the kernel is still at it */
-	walk_begin(w);
-	tell(w, with_ring(make_doorbell(RECORD_REASON_SNAPSHOT, 0, 30), RING(1)));
-	walk_end(w, true);
-	expect_doorbells(w, "[{'state': 'freed'}]");
-	/* one that comes later is right */
-	pass(w, 2 * SECOND);
-	walk_begin(w);
-	tell(w, with_ring(make_doorbell(RECORD_REASON_SNAPSHOT, 0, 30), RING(1)));
-	walk_end(w, true);
-	expect_doorbells(w, "[{'state': 'allocated'}]");
+	/* while it is, when the kernel is still at it, and later, which is right */
+	for (int time = 0; time < 3; time++) {
+		pass(w, time / 2 * 2 * SECOND);
+		walk_begin(w);
+		if (!time)
+			tell(w, make_doorbells_freed());
+		tell(w, with_ring(make_doorbell(RECORD_REASON_SNAPSHOT, 0, 30), RING(1)));
+		walk_end(w, true);
+		expect_doorbells(w, time < 2 ? "[{'state': 'freed'}]" : "[{'state': 'allocated'}]");
+	}
 }
 
 /* Platform doorbells come and go with their vectors. */
