@@ -56,7 +56,7 @@ struct manager {
 	uint64_t series_dropped;
 	bool program_stats; /* the kernel has counted runs of programs */
 	int64_t realtime_offset_ns;
-	uint64_t refreshed_ns;
+	uint64_t refreshed_ns, walk_took_ns; /* when the last walk ended, and how long it took */
 	uint64_t dropped, missed, guard_lost; /* already told as lost */
 	uint64_t missed_asked_ns;
 	uint64_t bad_records;

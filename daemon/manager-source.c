@@ -24,6 +24,8 @@
 #define MISSED_NS 1000000000ULL
 /* A walk during which something was lost is repeated after this. */
 #define RETRY_USEC 1000000ULL
+/* One that takes longer had a ring before it that is never empty: so long it is not repeated. */
+#define SLOW_WALK_NS 1000000000ULL
 /* So long a record may be written, at most: a host that is short of CPUs puts a virtual one aside. */
 #define CATCH_UP_NS 2000000000ULL
 /* And so long after the kernel's change the record may come that tells of it, for the same reason */
@@ -156,15 +158,28 @@ static int manager_snapshot(void *userdata)
 	if (r >= 0 && !probe_can_walk(m->probe))
 		r = topology_read_irqs(m->topology, start);
 	m->refreshed_ns = manager_now_ns();
-	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->refreshed_ns - start);
+	m->walk_took_ns = m->refreshed_ns - start;
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->walk_took_ns);
 	manager_batch_end(m);
 	m->snapshotting = false;
 	return r;
 }
 
+/* What others need, too, when a walk took long. */
+static uint64_t manager_walk_pause_ns(const struct manager *m)
+{
+	return m->walk_took_ns > SLOW_WALK_NS ? m->walk_took_ns : 0;
+}
+
+static bool manager_walked_lately(const struct manager *m, uint64_t ns)
+{
+	return manager_now_ns() - m->refreshed_ns <= ns;
+}
+
 void manager_arm(struct manager *m, bool soon)
 {
-	uint64_t usec = soon ? RETRY_USEC : m->config->snapshot_sec * 1000000ULL;
+	uint64_t usec = soon ? RETRY_USEC + manager_walk_pause_ns(m) / 1000 :
+			       m->config->snapshot_sec * 1000000ULL;
 
 	if (!m->timer || m->replay)
 		return;
@@ -199,7 +214,11 @@ void manager_walk_if_due(struct manager *m)
 /* After a loss the model may be wrong. */
 static void manager_resync(struct manager *m)
 {
-	if (manager_tell_lost(m))
+	if (!manager_tell_lost(m))
+		return;
+	if (manager_walked_lately(m, manager_walk_pause_ns(m)))
+		manager_arm(m, true);
+	else
 		manager_walk(m);
 }
 
@@ -212,7 +231,7 @@ void manager_refresh(void *userdata)
 	manager_drain(m);
 	manager_resync(m);
 	topology_settle(m->topology);
-	if (manager_now_ns() - m->refreshed_ns > REFRESH_NS)
+	if (!manager_walked_lately(m, REFRESH_NS + manager_walk_pause_ns(m)))
 		manager_snapshot(m);
 }
 
