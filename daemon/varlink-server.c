@@ -25,15 +25,15 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+/*
+ * The door has its turn as everybody who is served: neither those who knock in vain keep the others
+ * from their turns, nor do these keep out who waits behind them, for many come in, or are sent away,
+ * in one turn.
+ */
+#define ACCEPT_TURN 16
 /* Also keeps accept() from spinning when it fails for want of file descriptors. */
 #define ACCEPT_INTERVAL_US 100000
 #define ACCEPT_BURST 100
-/*
- * Who is served does not keep others from the door, where they would wait behind everybody who knocks
- * in vain: one of them would come in for each round of turns. What is before all turns has the limit
- * above.
- */
-#define PRIORITY_ACCEPT (SD_EVENT_PRIORITY_NORMAL - 1)
 
 static bool peer_idle(struct varlink_peer *peer)
 {
@@ -278,18 +278,15 @@ static int peer_new(struct varlink_server *server, unsigned int slot, int fd,
 	return 0;
 }
 
-static int on_connect(sd_event_source *source, int listener, uint32_t revents, void *userdata)
+/* False: nobody waits, or there are no descriptors left. */
+static bool server_accept(struct varlink_server *server, int listener)
 {
-	struct varlink_server *server = userdata;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct caller caller = {};
 	unsigned int slot = 0;
-	int fd;
 
-	(void)source;
-	(void)revents;
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
-		return 0;
+		return false;
 	while (slot < VARLINK_CLIENTS_MAX && server->peers[slot])
 		slot++;
 	if (slot == VARLINK_CLIENTS_MAX || identify(server, fd, &caller) < 0) {
@@ -303,6 +300,15 @@ static int on_connect(sd_event_source *source, int listener, uint32_t revents, v
 	} else {
 		server->counters.accepted++;
 	}
+	return true;
+}
+
+static int on_connect(sd_event_source *source, int listener, uint32_t revents, void *userdata)
+{
+	(void)source;
+	(void)revents;
+	for (unsigned int i = 0; i < ACCEPT_TURN && server_accept(userdata, listener); i++)
+		;
 	return 0;
 }
 
@@ -329,8 +335,6 @@ static int server_accept_on(struct varlink_server *server, struct listener *list
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_ratelimit(source, ACCEPT_INTERVAL_US, ACCEPT_BURST);
-	if (r >= 0)
-		r = sd_event_source_set_priority(source, PRIORITY_ACCEPT);
 	if (r < 0)
 		return r;
 	server->connecting = TAKE_PTR(source);
