@@ -17,7 +17,7 @@
  *
  *   hostile watch SOCKET LOG
  * is one that behaves: it follows events, and writes for each its time and how many microseconds later
- * it had it, until SIGTERM.
+ * it had it, until SIGTERM. The file is there as soon as it follows.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -314,13 +314,13 @@ static int watch(const char *path)
 {
 	static const char call[] = "{\"method\":\"io.cxlirqd.Monitor\",\"more\":true,"
 				   "\"parameters\":{\"follow\":true}}";
-	FILE *log = fopen(path, "w"), *stream;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	unsigned long long began = now_us(CLOCK_REALTIME);
+	FILE *log = NULL, *stream;
+	unsigned long long began = 0;
 	char *line = NULL;
 	size_t room = 0;
 
-	if (!log || connect(fd, (void *)&to.local, sizeof(to.local)) < 0 ||
+	if (connect(fd, (void *)&to.local, sizeof(to.local)) < 0 ||
 	    write(fd, call, sizeof(call)) != sizeof(call))
 		return 1;
 	stream = fdopen(fd, "r");
@@ -328,11 +328,17 @@ static int watch(const char *path)
 		const char *time = strstr(line, "\"time_us\":");
 		unsigned long long us = time ? strtoull(time + 10, NULL, 10) : 0;
 
-		/* what was there before comes first */
+		/* what was there before comes first: what comes from now on is heard */
+		if (!log) {
+			began = now_us(CLOCK_REALTIME);
+			log = fopen(path, "w");
+		}
+		if (!log)
+			break;
 		if (us > began)
 			fprintf(log, "%llu %lld\n", us, (long long)(now_us(CLOCK_REALTIME) - us));
 	}
-	return fclose(log) || !ended ? 1 : 0;
+	return !log || fclose(log) || !ended ? 1 : 0;
 }
 
 int main(int argc, char *argv[])

@@ -51,6 +51,7 @@ move() {
 watched() {
 	hostile watch $socket "$out/latency.$1" &
 	watch=$!
+	check "$1: somebody watches" wait_for 60 test -e "$out/latency.$1"
 }
 
 # all that happened is known, told, and written down
