@@ -59,6 +59,7 @@ struct manager {
 	uint64_t refreshed_ns, walk_took_ns; /* when the last walk ended, and how long it took */
 	uint64_t dropped, missed, guard_lost; /* already told as lost */
 	uint64_t missed_asked_ns;
+	size_t heap_idle; /* bytes, when it was last looked at */
 	uint64_t bad_records;
 	uint64_t untold; /* events for which there was no memory */
 	uint64_t doubtful; /* findings that rested on records which may have been lost */

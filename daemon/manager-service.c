@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,8 @@
 /* Signs of life in the time that systemd gives us */
 #define SIGNS 4
 #define BEAT_USEC 30000000ULL
+/* So much more memory may lie idle than after the last look. */
+#define HEAP_IDLE (1U << 20)
 
 /* ---- as whom ------------------------------------------------------------------------------- */
 
@@ -142,6 +145,18 @@ static void manager_give_sign(struct manager *m)
 		log_warning("the ring is not empty, and nothing comes out of it");
 }
 
+/* An answer that lists all there is takes many times its text; freed, it would stay in the heap. */
+static void manager_give_back(struct manager *m)
+{
+	size_t idle = mallinfo2().fordblks;
+
+	if (idle > m->heap_idle + HEAP_IDLE) {
+		malloc_trim(0);
+		idle = mallinfo2().fordblks;
+	}
+	m->heap_idle = idle;
+}
+
 static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct manager *m = userdata;
@@ -151,6 +166,7 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
 		manager_give_sign(m);
 	manager_batch_end(m);
 	manager_walk_if_due(m);
+	manager_give_back(m);
 	sd_event_source_set_time_relative(source, m->beat_usec);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;

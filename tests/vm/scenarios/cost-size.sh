@@ -83,7 +83,8 @@ ours() {
 	known=$(cxlirqctl vectors --json | grep -c '"provider"')
 	tell_size known "$known"
 	tell_size walk "$(walk)"
-	sleep 5
+	# what the answers took is given back with the next beat
+	sleep 40
 	memory cxlirqd "$daemon"
 	tell_size bpf "$(bpf_memory "$daemon")"
 	end "$daemon"
