@@ -43,6 +43,11 @@
 #define TEXT_MAX (GARBAGE + DEPTH)
 #define CLIENTS_MAX 1000
 #define NO_SOCKET (-1)
+/*
+ * Who was sent away comes again after this, or its pause: an emulated host that only makes connections
+ * has no time left for what they are there for.
+ */
+#define AGAIN_MS 1000
 
 static struct {
 	struct sockaddr_un local;
@@ -57,7 +62,7 @@ struct kind {
 	const char *name;
 	unsigned int clients;
 	unsigned char http; /* the last number of its address, 0: the other socket */
-	unsigned int pause_ms; /* between what a client sends */
+	unsigned int pause_ms; /* between what a client does */
 	size_t piece; /* bytes at a time; 0: all that the socket takes */
 	size_t (*make)(char *buffer); /* what it sends, in TEXT_MAX bytes */
 	bool reads;
@@ -151,7 +156,7 @@ static size_t make_request(char *buffer)
 }
 
 static const struct kind kinds[] = {
-	{ "hold", CLIENTS_MAX, 0, 1000, 0, make_nothing, true, { .made = 2000, .closed = 1000 } },
+	{ "hold", CLIENTS_MAX, 0, 10000, 0, make_nothing, true, { .made = 2000, .closed = 1000 } },
 	{ "half", 100, 0, 1000, 0, make_half, true, { .made = 200, .closed = 100, .sent = 100 } },
 	{ "slow", 32, 0, 200, 0, make_slow, false, { .made = 100, .closed = 50, .served = 1 } },
 	{ "asks", 4, 0, 0, 0, make_asks, true, { .made = 4, .read = 4 << 20 } },
@@ -235,17 +240,22 @@ static bool client_reads(const struct client *c, const struct kind *kind, struct
 static void client_turn(struct client *c, const struct kind *kind, const char *text, size_t size,
 			struct count *done)
 {
+	unsigned int again_ms = kind->pause_ms > AGAIN_MS ? kind->pause_ms : AGAIN_MS;
+
+	if (now_ms() < c->due_ms)
+		return;
 	if (c->fd == NO_SOCKET) {
 		*c = (struct client){ .fd = connect_client(kind) };
 		done->made += c->fd != NO_SOCKET;
 	}
-	if (c->fd == NO_SOCKET || now_ms() < c->due_ms)
+	c->due_ms = now_ms() + (c->fd == NO_SOCKET ? again_ms : kind->pause_ms);
+	if (c->fd == NO_SOCKET)
 		return;
-	c->due_ms = now_ms() + kind->pause_ms;
 	if (client_sends(c, kind, text, size, done) && client_reads(c, kind, done))
 		return;
 	close(c->fd);
 	c->fd = NO_SOCKET;
+	c->due_ms = now_ms() + again_ms;
 	done->closed++;
 }
 
@@ -262,6 +272,7 @@ static int attack(const struct kind *kind, uid_t user, unsigned int *behind, FIL
 	static struct client clients[CLIENTS_MAX];
 	char *text = malloc(TEXT_MAX);
 	struct count done = {};
+	unsigned long long began = now_ms();
 	bool enough = false;
 	size_t size;
 
@@ -276,6 +287,8 @@ static int attack(const struct kind *kind, uid_t user, unsigned int *behind, FIL
 		if (!enough && is_enough(&done, &kind->enough)) {
 			__atomic_sub_fetch(behind, 1, __ATOMIC_SEQ_CST);
 			enough = true;
+			fprintf(stderr, "hostile: %s has done enough after %llu s\n", kind->name,
+				(now_ms() - began) / 1000);
 		}
 		usleep(20000);
 	}
