@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One helper for each difference between kernels. Versions are those in which a change was first
- * released; every helper was run on kernels from both sides of it.
+ * Helpers for differences between kernels; a field or type that may be missing is asked for where it
+ * is read. Versions: the first with a change; each helper was run on kernels from both sides of it.
  */
 #ifndef CXLIRQD_COMPAT_BPF_H
 #define CXLIRQD_COMPAT_BPF_H

@@ -99,6 +99,18 @@ int sink_varlink_list_guards(struct varlink_call *call, json_t *parameters, void
 	return sink_varlink_reply(call, answer);
 }
 
+/* What a change is about, and whose it is: 0, or answered already (1), or a negative errno. */
+static int policy_of(struct sink_varlink *sink, struct varlink_call *call, json_t *parameters,
+		     struct guard_policy *ret)
+{
+	int r = may_change(sink, call, &ret->by);
+
+	if (r != 0)
+		return r;
+	sink->source.refresh(sink->source.userdata);
+	return selector_of(sink, call, parameters, ret);
+}
+
 int sink_varlink_add_guard(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	const char *cpus = text_of(parameters, "cpus");
@@ -106,12 +118,8 @@ int sink_varlink_add_guard(struct varlink_call *call, json_t *parameters, void *
 	_cleanup_free_ char *reason = NULL;
 	struct guard_policy policy = {};
 	json_t *guard = NULL;
-	int r = may_change(sink, call, &policy.by);
+	int r = policy_of(sink, call, parameters, &policy);
 
-	if (r != 0)
-		return r < 0 ? r : 0;
-	sink->source.refresh(sink->source.userdata);
-	r = selector_of(sink, call, parameters, &policy);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (cpus && guard_cpus_normalize(cpus, 0, policy.cpus, sizeof(policy.cpus)) < 0)
@@ -129,12 +137,8 @@ int sink_varlink_remove_guard(struct varlink_call *call, json_t *parameters, voi
 {
 	struct sink_varlink *sink = userdata;
 	struct guard_policy policy = {};
-	int r = may_change(sink, call, &policy.by);
+	int r = policy_of(sink, call, parameters, &policy);
 
-	if (r != 0)
-		return r < 0 ? r : 0;
-	sink->source.refresh(sink->source.userdata);
-	r = selector_of(sink, call, parameters, &policy);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = sink->source.guard_remove ? sink->source.guard_remove(&policy, sink->source.userdata) :
