@@ -6,19 +6,76 @@
 #include "vector.bpf.h"
 #include "cause.bpf.h"
 
+/*
+ * What was told last on this CPU: an interrupt whose affinity was applied, and where the ring stood then.
+ * Its lock is held, with interrupts off, in both hooks that use this.
+ */
+struct applied {
+	u64 common; /* for NUMBER() */
+	u64 desc, position;
+	u32 state;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct applied);
+} applied SEC(".maps");
+
+static __always_inline struct applied *affinity_last(void)
+{
+	u32 first = 0;
+
+	return bpf_map_lookup_elem(&applied, &first);
+}
+
+static __always_inline u64 affinity_desc(struct applied *last, struct irq_data *data)
+{
+	return NUMBER(last->common, data->common) -
+	       bpf_core_field_offset(struct irq_desc, irq_common_data);
+}
+
 /* Every change that reaches the hardware: user, driver, hotplug, start-up, a deferred move */
 SEC("?fexit/irq_do_set_affinity")
 int affinity_applied(u64 *ctx)
 {
-	vector_emit(desc_of_data((void *)ctx[0]), RECORD_REASON_AFFINITY_APPLIED, (s32)ctx[3]);
+	struct irq_data *data = (void *)ctx[0];
+	struct applied *last = affinity_last();
+	u64 desc;
+
+	if (!last)
+		return 0;
+	desc = affinity_desc(last, data);
+	last->desc = 0;
+	if (!vector_emit(desc, RECORD_REASON_AFFINITY_APPLIED, (s32)ctx[3]) || (s32)ctx[3])
+		return 0;
+	last->desc = desc;
+	last->state = data->common->state_use_accessors;
+	last->position = bpf_ringbuf_query(&ring, BPF_RB_PROD_POS);
 	return 0;
 }
 
-/* Every request; IRQD_SETAFFINITY_PENDING in the state tells that it is deferred. */
+/*
+ * Every request; IRQD_SETAFFINITY_PENDING in the state tells that it is deferred. One that was carried out
+ * at once has just been told: there is no other record since, and the interrupt is as it was.
+ */
 SEC("?fexit/irq_set_affinity_locked")
 int affinity_requested(u64 *ctx)
 {
-	vector_emit(desc_of_data((void *)ctx[0]), RECORD_REASON_AFFINITY_REQUESTED, (s32)ctx[3]);
+	struct irq_data *data = (void *)ctx[0];
+	struct applied *last = affinity_last();
+	u32 state = data->common->state_use_accessors;
+	u64 desc;
+
+	if (!last)
+		return 0;
+	desc = affinity_desc(last, data);
+	if (last->desc == desc && last->state == state && !(s32)ctx[3] &&
+	    !(state & IRQD_SETAFFINITY_PENDING) &&
+	    last->position == bpf_ringbuf_query(&ring, BPF_RB_PROD_POS))
+		return 0;
+	vector_emit(desc, RECORD_REASON_AFFINITY_REQUESTED, (s32)ctx[3]);
 	return 0;
 }
 

@@ -1,35 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the current task is in the middle of, as a stack: the innermost call names the cause that
- * every record of this task carries meanwhile. An entry lives as long as something is on it.
+ * every record of this task carries meanwhile.
  */
 #ifndef CXLIRQD_CAUSE_BPF_H
 #define CXLIRQD_CAUSE_BPF_H
 
 #include "emit.bpf.h"
 
-static __noinline struct task_context *cause_task_new(void)
-{
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct task_context fresh = {};
-
-	bpf_map_update_elem(&tasks, &tid, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tasks, &tid);
-}
-
 static __always_inline struct task_context *cause_task(void)
 {
-	struct task_context *task = emit_task();
-
-	return task ?: cause_task_new();
-}
-
-static __always_inline void cause_task_done(struct task_context *task)
-{
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-
-	if (task && !task->n_probes && !task->n_causes)
-		bpf_map_delete_elem(&tasks, &tid);
+	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline int cause_begin(u32 cause)
@@ -53,7 +35,6 @@ static __always_inline int cause_end(void)
 
 	if (task && task->n_causes)
 		task->n_causes--;
-	cause_task_done(task);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ struct ring_map ring SEC(".maps");
 struct tasks_map tasks SEC(".maps");
 struct messages_map messages SEC(".maps");
 
-const volatile __u32 key_rounds[KEY_ROUNDS] = {};
+const volatile __u64 key_state[KEY_STATE] = {};
 const volatile __u32 mask_words = 4;
 const volatile __u32 mask_bytes = 8;
 const volatile __u32 n_cpus = 1;
@@ -20,23 +20,45 @@ struct emit_stats stats = {};
 struct roots roots = {};
 volatile __u64 zero = 0;
 
+#define ROTATED(word, n) ((word) << (n) | (word) >> (64 - (n)))
+
+#define SIP_ROUND(a, b, c, d)                                                                      \
+	do {                                                                                       \
+		(a) += (b);                                                                        \
+		(b) = ROTATED(b, 13) ^ (a);                                                        \
+		(a) = ROTATED(a, 32);                                                              \
+		(c) += (d);                                                                        \
+		(d) = ROTATED(d, 16) ^ (c);                                                        \
+		(a) += (d);                                                                        \
+		(d) = ROTATED(d, 21) ^ (a);                                                        \
+		(c) += (b);                                                                        \
+		(b) = ROTATED(b, 17) ^ (c);                                                        \
+		(c) = ROTATED(c, 32);                                                              \
+	} while (0)
+
 /*
- * Speck64/128 (a public block cipher of 27 rounds), keyed anew at each start of the daemon, which
- * has computed what each round is keyed with: a record has up to eight keys. A permutation: different
- * addresses give different keys, and without the secret no key gives an address.
+ * SipHash-1-3 (a public keyed hash of 64 bits; the kernel hashes addresses with its sibling, too), with
+ * a secret of the daemon's. A record has up to eight keys, which is most of what it takes to make one. Of
+ * a million addresses two have the same key once in forty million times; without the secret no key gives an
+ * address.
  */
 __noinline u64 emit_key(u64 address)
 {
-	u32 x = address >> 32, y = address;
+	u64 a = key_state[0], b = key_state[1], c = key_state[2], d = key_state[3] ^ address;
+	u64 length = 8ULL << 56;
 
 	if (!address)
 		return 0;
-#pragma unroll
-	for (u32 i = 0; i < KEY_ROUNDS; i++) {
-		x = (((x >> 8) | (x << 24)) + y) ^ key_rounds[i];
-		y = ((y << 3) | (y >> 29)) ^ x;
-	}
-	return (u64)x << 32 | y;
+	SIP_ROUND(a, b, c, d);
+	a ^= address;
+	d ^= length;
+	SIP_ROUND(a, b, c, d);
+	a ^= length;
+	c ^= 0xff;
+	SIP_ROUND(a, b, c, d);
+	SIP_ROUND(a, b, c, d);
+	SIP_ROUND(a, b, c, d);
+	return (a ^ b ^ c ^ d) ?: 1;
 }
 
 /*

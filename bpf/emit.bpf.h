@@ -21,7 +21,7 @@ struct ring_map {
 extern struct ring_map ring SEC(".maps");
 
 /* Knobs, set before load (cxlirqd.bpf.c) */
-extern const volatile __u32 key_rounds[KEY_ROUNDS];
+extern const volatile __u64 key_state[KEY_STATE];
 extern const volatile __u32 mask_words; /* 4, 16 or 128: the record's size class */
 extern const volatile __u32 mask_bytes; /* what this kernel's masks really have */
 extern const volatile __u32 n_cpus;
@@ -39,10 +39,11 @@ struct task_context {
 	u64 pending; /* irq_desc with a pending move that may be dropped right now */
 };
 
+/* It goes with the task. */
 struct tasks_map {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, u32);
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
 	__type(value, struct task_context);
 };
 extern struct tasks_map tasks SEC(".maps");
@@ -69,14 +70,12 @@ static __always_inline u64 addr(const volatile void *pointer)
 	return value;
 }
 
-/* The key of an address (cxlirqd.bpf.c); 0 for 0. */
+/* The key of an address (cxlirqd.bpf.c); 0 for 0 alone. */
 u64 emit_key(u64 address);
 
 static __always_inline struct task_context *emit_task(void)
 {
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-
-	return bpf_map_lookup_elem(&tasks, &tid);
+	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
 }
 
 /* Fills the head of a record; always 0. */
@@ -85,15 +84,16 @@ int emit_header(struct record_header *h, u32 type, u32 size);
 /* Memory for a record of a size known at compile time, its head filled, the rest zero. */
 #define emit_reserve(record_type, bytes, zero_bytes)                                               \
 	({                                                                                         \
-		void *__r = bpf_ringbuf_reserve(&ring, (bytes), 0);                                \
+		/* of words: it is zeroed by words */                                              \
+		u64 *__r = bpf_ringbuf_reserve(&ring, (bytes), 0);                                 \
 		if (__r) {                                                                         \
 			__builtin_memset(__r, 0, (zero_bytes));                                    \
-			emit_header(__r, (record_type), (bytes));                                  \
+			emit_header((void *)__r, (record_type), (bytes));                          \
 			__sync_fetch_and_add(&stats.sent[(record_type)], 1);                       \
 		} else {                                                                           \
 			__sync_fetch_and_add(&stats.lost[(record_type)], 1);                       \
 		}                                                                                  \
-		__r;                                                                               \
+		(void *)__r;                                                                       \
 	})
 
 #define emit_new(record_type, type) ((type *)emit_reserve(record_type, sizeof(type), sizeof(type)))

@@ -240,6 +240,10 @@ struct irq_data {
 	void *chip_data;
 };
 
+struct timespec64 {
+	__s64 tv_sec;
+};
+
 struct task_struct {
 	int pid;
 	unsigned int flags;

@@ -33,4 +33,40 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 /* A field of an OBJECT(), or of what such a field points to */
 #define LOAD(object, field) (CAN_LOAD ? (object)->field : BPF_CORE_READ((object), field))
 
+/* The word at an address: read as the first field of a type that every kernel knows */
+#define LOAD_WORD(address) ((u64)OBJECT(struct timespec64, address)->tv_sec)
+
+/*
+ * The string at @address (0: none) into @to, an array of so many bytes, in words: a call that copies it byte
+ * by byte takes several times as long. What is behind its end is not told. A word of zeros may be the end
+ * of memory instead of the string's: then the call decides.
+ */
+#define LOAD_STRING(to, address) load_string((to), sizeof(to), (u64)(address))
+
+static __always_inline void load_string(char *to, const u32 size, u64 address)
+{
+	if (!address)
+		return;
+	if (!CAN_LOAD) {
+		bpf_probe_read_kernel_str(to, size, (void *)address);
+		return;
+	}
+#pragma unroll
+	for (u32 at = 0; at < size; at += 8) {
+		u64 word = LOAD_WORD(address + at);
+		u64 ends = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+
+		if (!word) {
+			bpf_probe_read_kernel_str(to, size, (void *)address);
+			return;
+		}
+		if (ends) {
+			*(u64 *)(to + at) = word & (ends ^ (ends - 1)) >> 8;
+			return;
+		}
+		*(u64 *)(to + at) = word;
+	}
+	to[size - 1] = '\0';
+}
+
 #endif

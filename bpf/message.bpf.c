@@ -57,17 +57,11 @@ int irqs_freed(u64 *ctx)
 	return 0;
 }
 
-static __always_inline void message_send(struct record_message *r, struct msi_msg *new)
+static __always_inline void message_new(struct record_msg *to, const struct msi_msg *message)
 {
-	u64 desc = desc_of_irq(r->irq);
-
-	r->new_message.address_lo = new->address_lo;
-	r->new_message.address_hi = new->address_hi;
-	r->new_message.data = new->data;
-	if (desc)
-		r->state =
-			BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
-	emit_submit(r);
+	to->address_lo = message->address_lo;
+	to->address_hi = message->address_hi;
+	to->data = message->data;
 }
 
 /* Before the write: the descriptor still holds the old message. */
@@ -76,6 +70,7 @@ int message_pci(u64 *ctx)
 {
 	struct record_message *r = emit_new(RECORD_MESSAGE, struct record_message);
 	struct msi_desc *msi = (void *)ctx[0];
+	u64 desc;
 
 	if (!r)
 		return 0;
@@ -87,21 +82,24 @@ int message_pci(u64 *ctx)
 	r->old_message.address_hi = msi->msg.address_hi;
 	r->old_message.data = msi->msg.data;
 	r->old_known = true;
-	message_send(r, (void *)ctx[1]);
+	message_new(&r->new_message, (void *)ctx[1]);
+	desc = desc_of_irq(r->irq);
+	if (desc)
+		r->state =
+			BPF_CORE_READ((struct irq_desc *)desc, irq_common_data.state_use_accessors);
+	emit_submit(r);
 	return 0;
 }
 
 /* Platform MSI keeps no message in the descriptor: the old one is what was seen last. */
 static __always_inline int message_platform(struct irq_data *data, struct msi_msg *new)
 {
-	struct msi_desc *msi = BPF_CORE_READ(data, common, msi_desc);
+	struct msi_desc *msi = data->common->msi_desc;
 	struct record_msg message = {};
 	struct record_message *r;
 	u32 irq = data->irq;
 
-	message.address_lo = new->address_lo;
-	message.address_hi = new->address_hi;
-	message.data = new->data;
+	message_new(&message, new);
 	/* first: a walk that meets the new one has its record behind it */
 	bpf_map_update_elem(&messages, &irq, &message, BPF_ANY);
 	r = emit_new(RECORD_MESSAGE, struct record_message);
@@ -110,11 +108,13 @@ static __always_inline int message_platform(struct irq_data *data, struct msi_ms
 	r->irq = irq;
 	r->count = 1;
 	if (msi) {
-		r->msi_key = emit_key((u64)msi);
-		r->msi_index = BPF_CORE_READ(msi, msi_index);
-		r->count = BPF_CORE_READ(msi, nvec_used);
+		r->msi_key = emit_key(NUMBER(r->msi_key, msi));
+		r->msi_index = msi->msi_index;
+		r->count = msi->nvec_used;
 	}
-	message_send(r, new);
+	r->new_message = message;
+	r->state = data->common->state_use_accessors;
+	emit_submit(r);
 	return 0;
 }
 

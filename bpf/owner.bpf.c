@@ -209,7 +209,6 @@ static __always_inline int probe_end(void)
 
 	if (task && task->n_probes)
 		task->n_probes--;
-	cause_task_done(task);
 	return 0;
 }
 

@@ -54,19 +54,19 @@ __noinline int emit_dev(struct record_dev *r, u64 device)
 	if (!r || !device)
 		return 0;
 	r->key = emit_key(device);
-	emit_string(r->name, LOAD(dev, kobj.name));
+	LOAD_STRING(r->name, LOAD(dev, kobj.name));
 	bus = LOAD(dev, bus);
 	if (bus)
-		emit_string(r->bus, LOAD(bus, name));
+		LOAD_STRING(r->bus, LOAD(bus, name));
 	driver = LOAD(dev, driver);
 	if (!driver)
 		return 0;
-	emit_string(r->driver, LOAD(driver, name));
+	LOAD_STRING(r->driver, LOAD(driver, name));
 	owner = LOAD(driver, owner);
 	if (owner)
-		emit_string(r->module, owner->name);
+		LOAD_STRING(r->module, owner->name);
 	else
-		emit_string(r->module, LOAD(driver, mod_name));
+		LOAD_STRING(r->module, LOAD(driver, mod_name));
 	return 0;
 }
 
@@ -85,7 +85,7 @@ static __always_inline void vector_levels(struct record_vector *r, struct irq_de
 		level->hwirq = LOAD(data, hwirq);
 		chip = LOAD(data, chip);
 		if (chip)
-			emit_string(level->chip, LOAD(chip, name));
+			LOAD_STRING(level->chip, LOAD(chip, name));
 		r->n_levels = i + 1;
 		if (bpf_core_type_exists(struct apic_chip_data) && level->chip[0] == 'A' &&
 		    level->chip[1] == 'P' && level->chip[2] == 'I' && level->chip[3] == 'C' &&
@@ -216,7 +216,10 @@ static __always_inline void vector_mask(struct record_vector *r, u64 desc, const
 	__builtin_memset(dst, 0, words * 8);
 	if (!mask || !bytes)
 		return;
-	bpf_probe_read_kernel(dst, bytes, mask);
+	if (CAN_LOAD && bytes == 8)
+		*(u64 *)dst = LOAD_WORD(mask);
+	else
+		bpf_probe_read_kernel(dst, bytes, mask);
 	/* cpumask_setall() sets whole words */
 	if (n_cpus % 64)
 		*(u64 *)(dst + bytes - 8) &= (1ULL << n_cpus % 64) - 1;

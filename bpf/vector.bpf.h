@@ -25,7 +25,7 @@ int vector_emit(u64 desc, u32 reason, s32 error);
 
 static __always_inline u64 desc_of_data(struct irq_data *data)
 {
-	u64 common = (u64)BPF_CORE_READ(data, common);
+	u64 common = addr(data->common);
 
 	return common ? common - bpf_core_field_offset(struct irq_desc, irq_common_data) : 0;
 }

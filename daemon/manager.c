@@ -33,6 +33,9 @@
 #include "topology.h"
 #include "trace.h"
 
+/* A queue for a client is a mapping of its own from here on: it grows without a copy, and goes without a rest. */
+#define MAPPING_MIN (128 << 10)
+
 static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
@@ -316,6 +319,7 @@ int manager_serve(struct manager *m)
 	}
 	if (m->store)
 		sink_store_work_apart(m->store);
+	mallopt(M_MMAP_THRESHOLD, MAPPING_MIN);
 	malloc_trim(0); /* the kernel's type information is gone by now */
 	manager_ready(m);
 	r = sd_event_loop(m->event);

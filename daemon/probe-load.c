@@ -195,21 +195,14 @@ void probe_load_identity(const struct probe *probe, size_t ring_size,
 					 .record_version = RECORD_VERSION };
 }
 
-/* What each round of emit_key() is keyed with: Speck64/128's key schedule */
-static void expand_secret(const uint64_t secret[2], uint32_t ret_rounds[KEY_ROUNDS])
+/* What emit_key() begins with: SipHash's own constants, and the secret */
+static void expand_secret(const uint64_t secret[2], uint64_t ret[KEY_STATE])
 {
-	uint32_t k = (uint32_t)secret[0], next;
-	uint32_t l[] = { (uint32_t)(secret[0] >> 32), (uint32_t)secret[1],
-			 (uint32_t)(secret[1] >> 32) };
+	static const uint64_t constants[KEY_STATE] = { 0x736f6d6570736575, 0x646f72616e646f6d,
+						       0x6c7967656e657261, 0x7465646279746573 };
 
-	for (uint32_t i = 0; i < KEY_ROUNDS; i++) {
-		ret_rounds[i] = k;
-		next = (k + (l[0] >> 8 | l[0] << 24)) ^ i;
-		k = (k << 3 | k >> 29) ^ next;
-		l[0] = l[1];
-		l[1] = l[2];
-		l[2] = next;
-	}
+	for (unsigned int i = 0; i < KEY_STATE; i++)
+		ret[i] = constants[i] ^ secret[i % 2];
 }
 
 static int open_skeleton(struct loading *l)
@@ -220,7 +213,7 @@ static int open_skeleton(struct loading *l)
 	l->skeleton = cxlirqd_bpf__open();
 	if (!l->skeleton)
 		return -errno;
-	expand_secret(l->secret, (uint32_t *)l->skeleton->rodata->key_rounds);
+	expand_secret(l->secret, (uint64_t *)l->skeleton->rodata->key_state);
 	l->skeleton->rodata->mask_words = knobs->mask_words;
 	l->skeleton->rodata->mask_bytes = knobs->mask_bytes;
 	l->skeleton->rodata->n_cpus = knobs->n_cpus;

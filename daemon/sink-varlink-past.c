@@ -2,16 +2,17 @@
 /*
  * Events that were: from the store, then from memory; and then, for who stays, those that come.
  *
- * There may be tens of thousands of them. They are sent some at a time, each piece in a turn of its
- * own: what happens meanwhile, and other clients, do not have to wait for the last one. What comes
- * before the past is through is in memory by then; what memory has lost again until its turn is told
- * as missing.
+ * There may be tens of thousands of them. They are sent some at a time, and who asks waits in one queue:
+ * a turn of the loop sends one piece to one client, however many ask, so that what happens meanwhile, and
+ * whoever asks for something else, waits for one piece and no more. What comes before the past is through
+ * is in memory by then; what memory has lost again until its turn is told as missing.
  *
  * How much may be sent is bounded by what the wire holds for a reader.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cxlirqd/cleanup.h>
 #include <cxlirqd/json.h>
@@ -19,25 +20,25 @@
 #include "sink-varlink-private.h"
 
 #define STORED_MAX 20000U /* events of the store for one call, a few hundred bytes each */
-#define PIECE 64U /* events in one turn: a millisecond or less */
+#define PIECE 64U /* events in one turn, and no more than can be sent in ... */
+#define PIECE_USEC 2000
 
 /*
- * Memory's events are hashed first: what the store has of them is not sent from there. A set of the
- * texts would be megabytes for each client.
+ * Memory's events are hashed first: what the store has of them, as the same text, is not sent from there.
+ * A set of the texts would be megabytes for each client.
  */
 enum past_stage { PAST_HASH, PAST_FIND, PAST_STORE, PAST_MEMORY, PAST_END };
 
 struct past {
 	struct sink_varlink *sink;
 	struct varlink_call *call;
-	sd_event_source *turn; /* NULL: one piece was enough so far */
+	struct past *next_past, **link; /* in the queue; link is NULL: not in it */
 	enum past_stage stage;
 	struct history_filter filter;
 	bool memory, stay;
 	struct history_ids ids; /* the first n are still to be sent */
 	uint64_t *hashes; /* sorted, once there is one for each event of memory */
 	size_t n_hashes, hashes_size;
-	int64_t hashed_us; /* none of those is older */
 	/* of memory, in the order in which they came: the first to be sent, and the one to be looked at */
 	uint64_t begin, next;
 	int64_t since_us;
@@ -46,11 +47,55 @@ struct past {
 	json_t *reason; /* what is missing, or null */
 };
 
+static int64_t monotonic_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* At its end, and there is a turn for it: a timer that is due, see varlink-server.c. */
+static int past_wait(struct past *past)
+{
+	struct sink_varlink *sink = past->sink;
+	int r;
+
+	if (sink->past_turn)
+		r = sd_event_source_set_enabled(sink->past_turn, SD_EVENT_ONESHOT);
+	else
+		r = sd_event_add_time_relative(sink->event, &sink->past_turn, CLOCK_MONOTONIC, 0, 1,
+					       on_turn, sink);
+	if (r < 0)
+		return r;
+	past->next_past = NULL;
+	past->link = sink->pasts_end;
+	*past->link = past;
+	sink->pasts_end = &past->next_past;
+	return 0;
+}
+
+static void past_leave(struct past *past)
+{
+	if (!past->link)
+		return;
+	*past->link = past->next_past;
+	if (past->next_past)
+		past->next_past->link = past->link;
+	else
+		past->sink->pasts_end = past->link;
+	past->link = NULL;
+}
+
 static struct past *past_free(struct past *past)
 {
 	if (!past)
 		return NULL;
-	sd_event_source_disable_unref(past->turn);
+	past_leave(past);
 	free(past->ids.ids);
 	free(past->hashes);
 	json_decref(past->reason);
@@ -59,24 +104,18 @@ static struct past *past_free(struct past *past)
 }
 DEFINE_CLEANUP(struct past *, past_free);
 
-static int64_t event_time(const json_t *event)
+static int send_event(struct past *past, const char *text)
 {
-	return json_integer_value(json_object_get(event, "time_us"));
-}
-
-static int send_event(struct past *past, json_t *event)
-{
-	json_auto_t *piece = json_pack("{s:O}", "event", event);
-	int r = varlink_call_notify(past->call, piece);
+	int r = varlink_call_notify_text(past->call, "event", text);
 
 	past->sent += r >= 0;
 	return r;
 }
 
 /* False: memory has lost it, or it was never there. */
-static bool next_of_memory(struct past *past, bool *ret_skipped, const char **ret)
+static bool next_of_memory(struct past *past, bool *ret_skipped, struct backlog_event **ret)
 {
-	const struct backlog *backlog = past->sink->backlog;
+	struct backlog *backlog = past->sink->backlog;
 	uint64_t first = backlog_pushed(backlog) - backlog_count(backlog);
 
 	*ret_skipped = past->next < first;
@@ -89,19 +128,6 @@ static bool next_of_memory(struct past *past, bool *ret_skipped, const char **re
 
 /* ---- what memory has ------------------------------------------------------------------------- */
 
-/* The same for an event whoever wrote it down, FNV-1a; 0: no memory */
-static uint64_t event_hash(const json_t *event)
-{
-	_cleanup_free_ char *key = json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS);
-	uint64_t hash = 0xcbf29ce484222325;
-
-	if (!key)
-		return 0;
-	for (const char *c = key; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-	return hash ?: 1;
-}
-
 static int compare_hashes(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -109,23 +135,21 @@ static int compare_hashes(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static bool is_in_memory(const struct past *past, const json_t *event)
+static bool is_in_memory(const struct past *past, const char *text)
 {
 	uint64_t hash;
 
-	if (!past->n_hashes || event_time(event) < past->hashed_us)
+	if (!past->n_hashes)
 		return false;
-	hash = event_hash(event);
+	hash = backlog_hash_text(text);
 	return bsearch(&hash, past->hashes, past->n_hashes, sizeof(hash), compare_hashes);
 }
 
-static int add_hash(struct past *past, const json_t *event)
+static int add_hash(struct past *past, uint64_t hash)
 {
-	uint64_t hash = event_hash(event), *more;
 	size_t size = past->hashes_size ? past->hashes_size * 2 : 64;
+	uint64_t *more;
 
-	if (!hash)
-		return -ENOMEM;
 	if (past->n_hashes == past->hashes_size) {
 		more = realloc(past->hashes, size * sizeof(*more));
 		if (!more)
@@ -133,17 +157,14 @@ static int add_hash(struct past *past, const json_t *event)
 		past->hashes = more;
 		past->hashes_size = size;
 	}
-	if (!past->n_hashes || event_time(event) < past->hashed_us)
-		past->hashed_us = event_time(event);
 	past->hashes[past->n_hashes++] = hash;
 	return 0;
 }
 
 static int hash_one(struct past *past)
 {
-	json_auto_t *event = NULL;
-	const char *text;
-	bool skipped, found = next_of_memory(past, &skipped, &text);
+	struct backlog_event *event;
+	bool skipped, found = next_of_memory(past, &skipped, &event);
 
 	/* what memory has lost again, all before this one, is to be sent from the store */
 	if (skipped) {
@@ -156,10 +177,7 @@ static int hash_one(struct past *past)
 		past->stage = PAST_FIND;
 		return 0;
 	}
-	event = json_loads(text, 0, NULL);
-	if (!event)
-		return -ENOMEM;
-	return event_time(event) >= past->since_us ? add_hash(past, event) : 0;
+	return event->time_us >= past->since_us ? add_hash(past, backlog_hash(event)) : 0;
 }
 
 /* ---- the store ------------------------------------------------------------------------------- */
@@ -200,14 +218,18 @@ static int find_stored(struct past *past)
 	return set_missing(past, r, cut);
 }
 
-static int on_row(const char *json_text, void *userdata)
+/* What is in a file may be anything: what is no event is left out. */
+static int on_row(const char *text, void *userdata)
 {
-	json_auto_t *event = json_loads(json_text, 0, NULL);
+	json_auto_t *event = NULL;
 	struct past *past = userdata;
 
-	if (!json_is_object(event) || is_in_memory(past, event))
+	if (is_in_memory(past, text))
 		return 0;
-	past->wire = send_event(past, event);
+	event = json_loads(text, 0, NULL);
+	if (!json_is_object(event))
+		return 0;
+	past->wire = send_event(past, text);
 	return past->wire;
 }
 
@@ -234,9 +256,8 @@ static int send_stored(struct past *past)
 
 static int send_remembered(struct past *past)
 {
-	json_auto_t *event = NULL;
-	const char *text;
-	bool skipped, found = next_of_memory(past, &skipped, &text);
+	struct backlog_event *event;
+	bool skipped, found = next_of_memory(past, &skipped, &event);
 
 	if (skipped && json_is_null(past->reason)) {
 		past->reason = json_string("more came than memory keeps, some were left out");
@@ -247,10 +268,7 @@ static int send_remembered(struct past *past)
 		past->stage = PAST_END;
 		return 0;
 	}
-	event = json_loads(text, 0, NULL);
-	if (!event)
-		return -ENOMEM;
-	return event_time(event) >= past->since_us ? send_event(past, event) : 0;
+	return event->time_us >= past->since_us ? send_event(past, event->text) : 0;
 }
 
 static int past_step(struct past *past)
@@ -293,26 +311,23 @@ static int past_end(struct past *past)
 /* 1: there is more. 0: @past is gone, or its reader is, which the loop will find. */
 static int past_run(struct past *past)
 {
+	int64_t until = monotonic_us() + PIECE_USEC;
+	unsigned int n = 0;
 	int r = 0;
 
-	for (unsigned int i = 0; i < PIECE && past->stage != PAST_END && r >= 0; i++)
+	do
 		r = past_step(past);
+	while (r >= 0 && past->stage != PAST_END && ++n < PIECE && monotonic_us() < until);
 	if (r < 0)
 		return r == -EPIPE || r == -ENOBUFS ? 0 : r;
 	return past->stage == PAST_END ? past_end(past) : 1;
 }
 
-static int on_turn(sd_event_source *source, void *userdata);
-
 static int past_go_on(struct past *past)
 {
 	int r = past_run(past);
 
-	if (r <= 0)
-		return r;
-	if (past->turn)
-		return sd_event_source_set_enabled(past->turn, SD_EVENT_ONESHOT);
-	return sd_event_add_defer(past->sink->event, &past->turn, on_turn, past);
+	return r > 0 ? past_wait(past) : r;
 }
 
 /* The call goes on without it. */
@@ -322,18 +337,25 @@ static void past_give_up(struct past *past)
 	past_free(past);
 }
 
-static int on_turn(sd_event_source *source, void *userdata)
+/* The first in the queue has a piece, and whoever is first then has the next turn. */
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct past *past = userdata;
-	struct varlink_call *call = past->call;
-	int r = past_go_on(past);
+	struct sink_varlink *sink = userdata;
+	struct past *past = sink->pasts;
+	struct varlink_call *call;
+	int r;
 
-	(void)source;
+	(void)usec;
+	if (!past)
+		return 0;
+	call = past->call;
+	past_leave(past);
+	r = past_go_on(past);
 	if (r < 0) {
 		past_give_up(past);
 		varlink_call_fail(call, r);
 	}
-	return 0;
+	return sink->pasts ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) : 0;
 }
 
 static void on_gone(struct varlink_call *call, void *userdata)

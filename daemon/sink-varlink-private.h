@@ -13,6 +13,7 @@
 #include "sink-varlink.h"
 
 struct follower;
+struct past;
 struct count_stream;
 
 struct sink_varlink {
@@ -21,6 +22,8 @@ struct sink_varlink {
 	struct varlink_server *server;
 	struct backlog *backlog;
 	struct follower *monitors, *tracers;
+	struct past *pasts, **pasts_end; /* calls that are still being told what was */
+	sd_event_source *past_turn; /* the first one's; NULL: never needed so far */
 	struct count_stream *counts;
 	uint64_t next_count; /* number of the next one */
 	unsigned char *raw; /* records since the last piece was sent */

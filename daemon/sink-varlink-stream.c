@@ -64,14 +64,9 @@ bool sink_varlink_wants(const struct sink_varlink *sink)
 
 void sink_varlink_publish(struct sink_varlink *sink, const struct sink_event *event)
 {
-	json_auto_t *piece = NULL;
-
-	backlog_push(sink->backlog, strdup(event->text));
-	if (!sink->monitors)
-		return;
-	piece = json_pack("{s:O}", "event", event->json);
+	backlog_push(sink->backlog, event->time_us, strdup(event->text));
 	for (struct follower *f = sink->monitors; f; f = f->next)
-		varlink_call_notify(f->call, piece);
+		varlink_call_notify_text(f->call, "event", event->text);
 }
 
 /* ---- raw records --------------------------------------------------------------------------- */

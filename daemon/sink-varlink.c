@@ -353,6 +353,7 @@ int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, 
 	sink->source = *source;
 	sink->event = event;
 	sink->next_count = 1;
+	sink->pasts_end = &sink->pasts;
 	sink->service = (struct varlink_service){ .vendor = "cxlirq",
 						  .product = "cxlirqd",
 						  .version = CXLIRQD_VERSION,
@@ -379,6 +380,7 @@ struct sink_varlink *sink_varlink_free(struct sink_varlink *sink)
 	if (!sink)
 		return NULL;
 	varlink_server_free(sink->server);
+	sd_event_source_disable_unref(sink->past_turn);
 	backlog_free(sink->backlog);
 	free(sink->raw);
 	free(sink);

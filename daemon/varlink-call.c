@@ -282,10 +282,10 @@ void varlink_call_on_gone(struct varlink_call *call,
 	call->userdata = userdata;
 }
 
-int varlink_call_notify(struct varlink_call *call, json_t *parameters)
+/* Whether there may be one reply of several now; a reader that is too slow is closed. */
+static int may_notify(const struct varlink_call *call)
 {
 	struct varlink_peer *peer = call->peer;
-	json_auto_t *message = NULL;
 
 	if (!call->more)
 		return -EINVAL;
@@ -296,10 +296,33 @@ int varlink_call_notify(struct varlink_call *call, json_t *parameters)
 		varlink_peer_close(peer);
 		return -ENOBUFS;
 	}
+	return 0;
+}
+
+int varlink_call_notify(struct varlink_call *call, json_t *parameters)
+{
+	json_auto_t *message = NULL;
+	int r = may_notify(call);
+
+	if (r < 0)
+		return r;
 	message = json_pack("{s:O, s:b}", "parameters", parameters, "continues", true);
-	if (!message)
+	return message ? varlink_peer_send(call->peer, message) : -ENOMEM;
+}
+
+int varlink_call_notify_text(struct varlink_call *call, const char *name, const char *value)
+{
+	_cleanup_free_ char *message = NULL;
+	int r = may_notify(call);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&message, "{\"parameters\":{\"%s\":%s},\"continues\":true}", name, value) <
+	    0) {
+		message = NULL;
 		return -ENOMEM;
-	return varlink_peer_send(peer, message);
+	}
+	return varlink_peer_send_text(call->peer, message);
 }
 
 /* Answers with @message, and that was the call. */

@@ -6,9 +6,11 @@
  * more is read from it: who sends many calls and reads no answers is held by its own socket buffer,
  * not by our memory. Only streams can outrun their reader; varlink-call.c bounds their queue.
  *
- * Calls are started, and peers closed, by a deferred event source, the peer's turn: one message a
+ * Calls are started, and peers closed, by an event source of their own, the peer's turn: one message a
  * turn, so that no peer keeps the loop for itself, and never from inside a varlink_call_*()
- * function, so that the daemon may notify its subscribers without one vanishing under its hands.
+ * function, so that the daemon may notify its subscribers without one vanishing under its hands. It is a
+ * timer that is always due: a deferred source that asks for another turn in its own is dispatched before any
+ * descriptor, again and again.
  *
  * Nobody may keep others out: a user who is not trusted has a share of the places, and all of
  * those users together leave some to the trusted. What waits for readers has a bound of its own,
@@ -30,7 +32,7 @@
  * from their turns, nor do these keep out who waits behind them, for many come in, or are sent away,
  * in one turn.
  */
-#define ACCEPT_TURN 16
+#define ACCEPT_TURN 64
 /* Also keeps accept() from spinning when it fails for want of file descriptors. */
 #define ACCEPT_INTERVAL_US 100000
 #define ACCEPT_BURST 100
@@ -70,7 +72,7 @@ static bool is_worse(const struct varlink_peer *peer, const struct varlink_peer 
 {
 	if (!other || peer->trusted != other->trusted)
 		return !other || !peer->trusted;
-	return varlink_wire_queued(&peer->wire) > varlink_wire_queued(&other->wire);
+	return varlink_wire_held(&peer->wire) > varlink_wire_held(&other->wire);
 }
 
 /* What is closed already will be given back: it does not count. */
@@ -82,11 +84,10 @@ static void server_shed(struct varlink_server *server)
 
 		for (unsigned int slot = 0; slot < VARLINK_CLIENTS_MAX; slot++) {
 			struct varlink_peer *peer = server->peers[slot];
-			size_t queued = peer ? varlink_wire_queued(&peer->wire) : 0;
 
-			if (!queued || peer->closing)
+			if (!peer || peer->closing || !varlink_wire_queued(&peer->wire))
 				continue;
-			sum += queued;
+			sum += varlink_wire_held(&peer->wire);
 			if (is_worse(peer, worst))
 				worst = peer;
 		}
@@ -97,24 +98,34 @@ static void server_shed(struct varlink_server *server)
 	}
 }
 
-int varlink_peer_send(struct varlink_peer *peer, const json_t *message)
+/* @waited: something did already. A socket that did not take all is not tried each time: the loop tells. */
+static int peer_flush(struct varlink_peer *peer, bool waited)
 {
-	int r;
-
-	if (peer->closing)
-		return -EPIPE;
-	r = varlink_wire_queue(&peer->wire, message);
-	if (r < 0)
-		return r;
-	if (varlink_wire_flush(&peer->wire) < 0) {
+	if (!waited && varlink_wire_flush(&peer->wire) < 0) {
 		varlink_peer_close(peer);
 		return -EPIPE;
 	}
 	varlink_peer_update(peer);
 	/* below this all places together stay below the bound */
-	if (varlink_wire_queued(&peer->wire) > VARLINK_QUEUES_MAX / VARLINK_CLIENTS_MAX)
+	if (varlink_wire_held(&peer->wire) > VARLINK_QUEUES_MAX / VARLINK_CLIENTS_MAX)
 		server_shed(peer->server);
 	return 0;
+}
+
+int varlink_peer_send(struct varlink_peer *peer, const json_t *message)
+{
+	bool waited = varlink_wire_queued(&peer->wire) > 0;
+	int r = peer->closing ? -EPIPE : varlink_wire_queue(&peer->wire, message);
+
+	return r < 0 ? r : peer_flush(peer, waited);
+}
+
+int varlink_peer_send_text(struct varlink_peer *peer, const char *message)
+{
+	bool waited = varlink_wire_queued(&peer->wire) > 0;
+	int r = peer->closing ? -EPIPE : varlink_wire_queue_text(&peer->wire, message);
+
+	return r < 0 ? r : peer_flush(peer, waited);
 }
 
 static struct varlink_peer *peer_free(struct varlink_peer *peer)
@@ -134,13 +145,14 @@ static struct varlink_peer *peer_free(struct varlink_peer *peer)
 }
 DEFINE_CLEANUP(struct varlink_peer *, peer_free);
 
-static int on_turn(sd_event_source *source, void *userdata)
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct varlink_peer *peer = userdata;
 	json_auto_t *message = NULL;
 	int r;
 
 	(void)source;
+	(void)usec;
 	if (peer_idle(peer)) {
 		r = varlink_wire_take(&peer->wire, &message);
 		if (r > 0)
@@ -266,7 +278,8 @@ static int peer_new(struct varlink_server *server, unsigned int slot, int fd,
 	r = sd_event_add_io(server->event, &peer->io, fd, EPOLLIN, on_io, peer);
 	if (r < 0)
 		return r;
-	r = sd_event_add_defer(server->event, &peer->turn, on_turn, peer);
+	r = sd_event_add_time_relative(server->event, &peer->turn, CLOCK_MONOTONIC, 0, 1, on_turn,
+				       peer);
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_enabled(peer->turn, SD_EVENT_OFF);

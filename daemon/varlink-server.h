@@ -41,6 +41,7 @@ int varlink_socket_in_group(int fd, gid_t gid);
 
 /* Queues a message and sends what goes out at once. -EPIPE: the peer is closed, or will be. */
 int varlink_peer_send(struct varlink_peer *peer, const json_t *message);
+int varlink_peer_send_text(struct varlink_peer *peer, const char *message);
 
 /* Closes from the event loop, not now: whoever calls this may still use the peer and its call. */
 void varlink_peer_close(struct varlink_peer *peer);

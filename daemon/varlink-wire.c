@@ -18,6 +18,8 @@
 #define READ_SIZE ((size_t)64 << 10)
 /* An empty buffer larger than this is freed: one big message is no reason to keep its memory. */
 #define KEEP_SIZE ((size_t)64 << 10)
+/* A buffer doubles, up to this: it holds no more than what is in it and so much. */
+#define GROWTH_MAX ((size_t)1 << 20)
 
 static size_t buffer_size(const struct varlink_buffer *buffer)
 {
@@ -39,7 +41,8 @@ static int buffer_reserve(struct varlink_buffer *buffer, size_t room)
 	if (buffer->capacity - buffer->end >= room)
 		return 0;
 
-	capacity = MAX(buffer->capacity * 2, buffer->end + room);
+	capacity = buffer->capacity + MIN(buffer->capacity, GROWTH_MAX);
+	capacity = MAX(capacity, buffer->end + room);
 	data = realloc(buffer->data, capacity);
 	if (!data)
 		return -ENOMEM;
@@ -169,6 +172,21 @@ int varlink_wire_queue(struct varlink_wire *wire, const json_t *message)
 	return dump.error;
 }
 
+int varlink_wire_queue_text(struct varlink_wire *wire, const char *text)
+{
+	size_t size = strlen(text);
+	int r;
+
+	if (size > VARLINK_REPLY_MAX)
+		return -EMSGSIZE;
+	r = buffer_reserve(&wire->out, size + 1);
+	if (r < 0)
+		return r;
+	memcpy(wire->out.data + wire->out.end, text, size + 1);
+	wire->out.end += size + 1;
+	return 0;
+}
+
 int varlink_wire_flush(struct varlink_wire *wire)
 {
 	ssize_t n;
@@ -186,4 +204,9 @@ int varlink_wire_flush(struct varlink_wire *wire)
 size_t varlink_wire_queued(const struct varlink_wire *wire)
 {
 	return buffer_size(&wire->out);
+}
+
+size_t varlink_wire_held(const struct varlink_wire *wire)
+{
+	return wire->out.capacity;
 }

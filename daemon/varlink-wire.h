@@ -49,10 +49,14 @@ bool varlink_wire_has_message(struct varlink_wire *wire);
 /* Appends a message to what waits to be sent, or (-ENOMEM, -EMSGSIZE) nothing. */
 int varlink_wire_queue(struct varlink_wire *wire, const json_t *message);
 
+/* The same with what is JSON already. */
+int varlink_wire_queue_text(struct varlink_wire *wire, const char *text);
+
 /* Sends what the socket takes at once. 1: all is out. 0: some waits. Or what send() says. */
 int varlink_wire_flush(struct varlink_wire *wire);
 
-/* Bytes that wait to be sent. */
+/* Bytes that wait to be sent, and the memory that is taken for them. */
 size_t varlink_wire_queued(const struct varlink_wire *wire);
+size_t varlink_wire_held(const struct varlink_wire *wire);
 
 #endif

@@ -6,8 +6,8 @@
 #include <cxlirqd/record.h>
 #include <linux/types.h>
 
-/* Of the cipher that makes keys of addresses (bpf/cxlirqd.bpf.c) */
-#define KEY_ROUNDS 27
+/* What the hash that makes keys of addresses (bpf/cxlirqd.bpf.c) begins with: its constants and the secret */
+#define KEY_STATE 4
 
 /* Records by type: put into the ring, and those that found no room there */
 struct emit_stats {

@@ -5,7 +5,7 @@
  * trace holds all that the model is made from.
  *
  * Fields have fixed width, strings are NUL-terminated inside fixed arrays. A key is a kernel
- * address after a keyed permutation (bpf/emit.bpf.h): equal keys mean equal addresses, and an
+ * address after a keyed hash (bpf/cxlirqd.bpf.c): equal keys mean equal addresses, and an
  * address cannot be had back from it. No kernel pointer leaves the kernel.
  *
  * Every record is a multiple of eight bytes long. A reader takes header.size as the length; it

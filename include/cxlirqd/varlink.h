@@ -24,7 +24,7 @@
 #define VARLINK_REPLY_MAX (16U << 20)
 /* A stream's reader with more than this unread is too slow, and dropped. */
 #define VARLINK_QUEUE_MAX (16U << 20)
-/* All that waits for readers; beyond it the connection with the most of it is closed. */
+/* The memory for what waits for all readers; beyond it the connection with the most of it is closed. */
 #define VARLINK_QUEUES_MAX (64U << 20)
 #define VARLINK_CLIENTS_MAX 64U
 /* Of those, only for the trusted: root, the server's own user, and a group (see below) */
@@ -151,6 +151,9 @@ void varlink_call_on_gone(struct varlink_call *call,
  * -EPIPE: it is gone; in both cases the gone callback follows.
  */
 int varlink_call_notify(struct varlink_call *call, json_t *parameters);
+
+/* The same with an object of one member @name, whose value is the JSON text @value. */
+int varlink_call_notify_text(struct varlink_call *call, const char *name, const char *value);
 
 /*
  * Sends the last or only reply, and the call is gone. @parameters as above. On -EMSGSIZE and

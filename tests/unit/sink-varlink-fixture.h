@@ -135,7 +135,11 @@ static inline int host_teardown(void **state)
 static inline void publish(struct host *host, const char *text)
 {
 	json_auto_t *json = json_loads(text, 0, NULL);
-	struct sink_event event = { .json = json, .text = text };
+	struct sink_event event = {
+		.time_us = json_integer_value(json_object_get(json, "time_us")),
+		.json = json,
+		.text = text,
+	};
 
 	assert_non_null(json);
 	sink_varlink_publish(host->sink, &event);

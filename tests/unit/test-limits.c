@@ -363,18 +363,18 @@ static void test_backlog(void **state)
 		int oldest = i > 3 ? i - 2 : 1;
 
 		snprintf(text, sizeof(text), "%d", i);
-		backlog_push(backlog, strdup(text));
+		backlog_push(backlog, i, strdup(text));
 		assert_int_equal(backlog_count(backlog), i < 3 ? i : 3);
 		snprintf(text, sizeof(text), "%d", oldest);
-		assert_string_equal(backlog_get(backlog, 0), text);
+		assert_string_equal(backlog_get(backlog, 0)->text, text);
 		snprintf(text, sizeof(text), "%d", i);
-		assert_string_equal(backlog_get(backlog, backlog_count(backlog) - 1), text);
+		assert_string_equal(backlog_get(backlog, backlog_count(backlog) - 1)->text, text);
 		assert_null(backlog_get(backlog, backlog_count(backlog)));
 	}
 	/* no memory for a text is no reason to lose another */
-	backlog_push(backlog, NULL);
+	backlog_push(backlog, 0, NULL);
 	assert_int_equal(backlog_count(backlog), 3);
-	assert_string_equal(backlog_get(backlog, 0), "6");
+	assert_string_equal(backlog_get(backlog, 0)->text, "6");
 	assert_null(backlog_free(backlog));
 	assert_null(backlog_free(NULL));
 }
@@ -385,7 +385,7 @@ static void test_no_backlog(void **state)
 
 	(void)state;
 	assert_int_equal(backlog_new(0, &backlog), 0);
-	backlog_push(backlog, strdup("text"));
+	backlog_push(backlog, 0, strdup("text"));
 	assert_int_equal(backlog_count(backlog), 0);
 	assert_null(backlog_get(backlog, 0));
 	backlog_free(backlog);

