@@ -264,6 +264,20 @@ static void test_pieces_and_on(void **state)
 	}
 }
 
+/* Some of it came, and then the store failed. */
+static void assert_breaks_off(struct host *host, int fd)
+{
+	static const char last[] = LAST("\"the store cannot be read: Stale file handle\"");
+	const char *heard;
+	int n = 0;
+
+	while (heard = hear(&host->fixture, fd), heard && strcmp(heard, last) != 0)
+		n++;
+	assert_non_null(heard);
+	assert_true(n > 0);
+	assert_true(n < STORED_MAX - 1);
+}
+
 /* The store fails in the middle */
 static void test_pieces_fail(void **state)
 {
@@ -275,9 +289,27 @@ static void test_pieces_fail(void **state)
 	while (!bytes_waiting(fd))
 		assert_true(sd_event_run(host->fixture.event, 0) > 0);
 	host->read_result = -ESTALE;
-	for (int i = 0; i < 63; i++)
-		assert_non_null(hear(&host->fixture, fd));
-	assert_hears(host, fd, LAST("\"the store cannot be read: Stale file handle\""));
+	assert_breaks_off(host, fd);
+}
+
+/* Who asks while the past is being told to others has an answer before they have all of it. */
+static void test_pieces_in_turn(void **state)
+{
+	struct host *host = *state;
+	_cleanup_close_ int many = dial(&host->fixture), other = dial(&host->fixture),
+			    little = dial(&host->fixture);
+
+	store_many(host);
+	whisper(many, STREAM("ListHistory", "{}"));
+	whisper(other, STREAM("ListHistory", "{}"));
+	while (!bytes_waiting(many) || !bytes_waiting(other))
+		assert_true(sd_event_run(host->fixture.event, 0) > 0);
+	whisper(little, CALL("ListViolations", "{}"));
+	while (!bytes_waiting(little))
+		assert_true(sd_event_run(host->fixture.event, 0) > 0);
+	host->read_result = -ESTALE;
+	assert_breaks_off(host, many);
+	assert_breaks_off(host, other);
 }
 
 int main(void)
@@ -292,6 +324,7 @@ int main(void)
 		HOSTED(test_pieces),
 		HOSTED(test_pieces_and_on),
 		HOSTED(test_pieces_fail),
+		HOSTED(test_pieces_in_turn),
 	};
 
 	return cmocka_run_group_tests_name("sink-varlink", tests, NULL, NULL);
