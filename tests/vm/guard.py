@@ -60,6 +60,10 @@ class Judge:
                        connection.execute("SELECT json FROM history ORDER BY id")]
         connection.close()
         self.rounds = {name: Round(folder, name) for name in WRITES}
+        # what comes late belongs to a round, but not what the next one does at once
+        in_time = sorted(self.rounds.values(), key=lambda r: r.begin)
+        for r, following in zip(in_time, in_time[1:]):
+            r.end = min(r.end, following.begin - 1)
         # what each call gives where nobody stands in the way
         self.plain = collections.defaultdict(set)
         for w in self.rounds["off"].writes():
