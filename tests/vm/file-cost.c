@@ -7,17 +7,23 @@
  * the host does meanwhile. The counter's own reads are part of the figure, and of no difference of two.
  *
  * An allocator with its pages just full takes a longer way each time, until somebody keeps something
- * more. So this keeps more and more, from round to round.
+ * more. So this keeps more and more, from round to round: files, and names of files, which the kernel has
+ * only while they are being opened.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #define KEEP_EVERY 16
+#define KEEP_NAME_EVERY 64
+#define FIFO "/tmp/file-cost.fifo"
 
 enum call { CALL_OPEN, CALL_READ, CALL_WRITE, CALL_CLOSE, CALLS };
 static const char *const names[CALLS] = { "open", "read", "write", "close" };
@@ -44,6 +50,20 @@ static void keep(void)
 
 	if (fd >= 0 && read(fd, &byte, 1) != 1)
 		exit(1);
+}
+
+/* A process that opens what nobody writes to: it ends with this one. */
+static void keep_name(void)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		exit(1);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(open(FIFO, O_RDONLY) < 0);
+	}
+	usleep(20000);
 }
 
 static void measure(struct file *file)
@@ -89,13 +109,18 @@ int main(int argc, char *argv[])
 	unsigned int rounds = argc == 2 ? (unsigned int)atoi(argv[1]) : 0;
 	int fd = open(files[0].path, O_CREAT | O_RDWR, 0600);
 
-	if (!rounds || fd < 0 || write(fd, "x", 1) != 1 || pipe(files[1].ends) < 0)
+	unlink(FIFO);
+	if (!rounds || fd < 0 || write(fd, "x", 1) != 1 || pipe(files[1].ends) < 0 ||
+	    mkfifo(FIFO, 0600) < 0)
 		return 1;
+	signal(SIGCHLD, SIG_IGN);
 	for (unsigned int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < N_FILES; i++)
 			measure(&files[i]);
 		if (round % KEEP_EVERY == 0)
 			keep();
+		if (round % KEEP_NAME_EVERY == 0)
+			keep_name();
 	}
 	for (size_t i = 0; i < N_FILES; i++)
 		for (enum call call = 0; call < CALLS; call++)
