@@ -58,8 +58,9 @@ mover killed 0 1000000 3000 7 "$out/log.killed" 0,1,0-1 $(sed 's|.*|/proc/irq/&/
 origin=$!
 up=0
 while read -r irq; do
-	# from some milliseconds to longer than a start takes
-	random 250
+	# from some milliseconds to longer than a start takes; a fourth of them is not given that time on any host
+	random 4
+	random $((number ? 250 : 10))
 	sleep "$(printf '%d.%02d' $((number / 100)) $((number % 100)))"
 	random 2
 	when=$number
