@@ -38,8 +38,8 @@ volatile __u64 zero = 0;
 
 /*
  * SipHash-1-3 (a public keyed hash of 64 bits; the kernel hashes addresses with its sibling, too), with
- * a secret of the daemon's. A record has up to eight keys, which is most of what it takes to make one. Of
- * a million addresses two have the same key once in forty million times; without the secret no key gives an
+ * a secret of the daemon's. A record has up to eight keys, a third of what it takes to make one. That two of
+ * a million addresses have the same key is one chance in forty million; without the secret no key gives an
  * address.
  */
 __noinline u64 emit_key(u64 address)

@@ -226,7 +226,7 @@ static int on_row(const char *text, void *userdata)
 
 	if (is_in_memory(past, text))
 		return 0;
-	event = json_loads(text, 0, NULL);
+	event = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(event))
 		return 0;
 	past->wire = send_event(past, text);
@@ -337,25 +337,32 @@ static void past_give_up(struct past *past)
 	past_free(past);
 }
 
+static void past_fail(struct past *past, int error)
+{
+	struct varlink_call *call = past->call;
+
+	past_give_up(past);
+	varlink_call_fail(call, error);
+}
+
 /* The first in the queue has a piece, and whoever is first then has the next turn. */
 static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct sink_varlink *sink = userdata;
 	struct past *past = sink->pasts;
-	struct varlink_call *call;
 	int r;
 
 	(void)usec;
 	if (!past)
 		return 0;
-	call = past->call;
 	past_leave(past);
 	r = past_go_on(past);
-	if (r < 0) {
-		past_give_up(past);
-		varlink_call_fail(call, r);
-	}
-	return sink->pasts ? sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) : 0;
+	if (r < 0)
+		past_fail(past, r);
+	/* without another turn they are told that there is none */
+	while (sink->pasts && (r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT)) < 0)
+		past_fail(sink->pasts, r);
+	return 0;
 }
 
 static void on_gone(struct varlink_call *call, void *userdata)

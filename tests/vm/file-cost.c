@@ -52,7 +52,20 @@ static void keep(void)
 		exit(1);
 }
 
-/* A process that opens what nobody writes to: it ends with this one. */
+static char state_of(pid_t process)
+{
+	char path[32], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)process);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		exit(1);
+	fclose(file);
+	return state;
+}
+
+/* A process that opens what nobody writes to, and sleeps in it: it ends with this one. */
 static void keep_name(void)
 {
 	pid_t child = fork();
@@ -63,7 +76,8 @@ static void keep_name(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(open(FIFO, O_RDONLY) < 0);
 	}
-	usleep(20000);
+	while (state_of(child) != 'S')
+		usleep(1000);
 }
 
 static void measure(struct file *file)
