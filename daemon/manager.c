@@ -27,6 +27,7 @@
 #include "pmu-counter.h"
 #include "privilege.h"
 #include "probe.h"
+#include "resident.h"
 #include "ring.h"
 #include "sink.h"
 #include "snapshot.h"
@@ -320,8 +321,8 @@ int manager_serve(struct manager *m)
 	if (m->store)
 		sink_store_work_apart(m->store);
 	mallopt(M_MMAP_THRESHOLD, MAPPING_MIN);
-	malloc_trim(0); /* the kernel's type information is gone by now */
 	manager_ready(m);
+	resident_forget_start();
 	r = sd_event_loop(m->event);
 	sd_notify(0, "STOPPING=1");
 	manager_drain(m);

@@ -11,7 +11,7 @@ import re
 import sys
 
 STAGES = [
-    ("ground", "log json cpus pci-access pci-class activation privilege confine affinity-* metric* listener guard-file"),
+    ("ground", "log json cpus pci-access pci-class activation privilege confine affinity-* metric* listener guard-file resident"),
     ("records", "event decode trace checkpoint guard-mode"),
     ("sources", "guard-hook kernel-names pci-capability pci-reader pmu pmu-* pin* probe* ring snapshot sysfs takeover topology* uevent"),
     ("state", "model* domain vector* affinity action device doorbell* bar counter demand* feature ledger* lifetime space change state*"),
