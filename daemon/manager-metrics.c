@@ -26,6 +26,8 @@ static void gather_sinks(const struct manager *m, struct metric_set *set)
 	if (m->store)
 		metric_add(set, METRIC_SINK_DROPPED, sink_store_counters(m->store)->dropped,
 			   "store");
+	metric_add(set, METRIC_EVENTS_UNTOLD, m->overload.untold, "overload");
+	metric_add(set, METRIC_EVENTS_UNTOLD, m->untold, "no-memory");
 	if (m->journal)
 		metric_add(set, METRIC_SINK_DROPPED, sink_journal_counters(m->journal)->held_back,
 			   "journal");

@@ -62,6 +62,12 @@ struct manager {
 	size_t heap_idle; /* bytes, when it was last looked at */
 	uint64_t bad_records;
 	uint64_t untold; /* events for which there was no memory */
+	struct {
+		bool on;
+		uint64_t untold; /* changes without an event, for there were too many */
+		uint64_t waiting; /* of these: no gap tells of them yet */
+		uint64_t last_ns; /* when the last one happened */
+	} overload;
 	uint64_t doubtful; /* findings that rested on records which may have been lost */
 	struct violations *violations;
 	struct rule_set rules;
@@ -142,6 +148,10 @@ int manager_attach_sources(struct manager *m);
 
 /* Whether events go anywhere: most of what a record costs is the text of its event. */
 bool manager_has_readers(const struct manager *m);
+/* No event is to tell of @change, for too much happens: it is counted. */
+bool manager_leaves_untold(struct manager *m, const struct change *change);
+/* ... and a gap tells how many they were. */
+void manager_tell_untold(struct manager *m);
 /* One event, made once, for every sink. @json is taken over. */
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
 		     enum violation_outcome outcome);

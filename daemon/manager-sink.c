@@ -62,6 +62,7 @@ void manager_publish(struct manager *m, json_t *json, const struct violation *vi
 {
 	uint64_t position = 0;
 
+	manager_tell_untold(m);
 	if (m->restart.place.lineage)
 		position = manager_position(m, violation ? violation->finding.rule + 1U : 0);
 	publish(m, json, position, violation, outcome);
@@ -69,6 +70,7 @@ void manager_publish(struct manager *m, json_t *json, const struct violation *vi
 
 void manager_tell(struct manager *m, json_t *json)
 {
+	manager_tell_untold(m);
 	publish(m, json, 0, NULL, 0);
 }
 
@@ -100,6 +102,7 @@ void manager_on_finding(const struct finding *finding, void *userdata)
 
 void manager_sinks_batch_end(struct manager *m)
 {
+	manager_tell_untold(m);
 	if (m->store)
 		sink_store_batch_end(m->store);
 	sink_varlink_batch_end(m->varlink);

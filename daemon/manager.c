@@ -95,7 +95,8 @@ static void manager_on_change(const struct change *change, void *userdata)
 		topology_touch(m->topology, change->demands->device);
 	if (!manager_was_told(m, 0))
 		sink_metrics_change(m->metrics, m->model, change);
-	if (change_name(change->type) && manager_has_readers(m) && !manager_was_told(m, 0))
+	if (change_name(change->type) && manager_has_readers(m) && !manager_was_told(m, 0) &&
+	    !manager_leaves_untold(m, change))
 		manager_publish(m, change_to_json(m->model, change), NULL, 0);
 	manager_guard_change(m, change);
 	m->change_us = model_time_us(m->model, change->time_ns);

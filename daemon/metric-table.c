@@ -123,6 +123,12 @@ static const struct metric_family families[] = {
 		"Records that were lost.",
 		NULL,
 	},
+	[METRIC_EVENTS_UNTOLD] = {
+		"events_untold", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, { "reason" },
+		"Changes that were applied and judged, and that no event told of.",
+		"While more happens than can be told the history has a gap instead, with their "
+		"number.",
+	},
 	[METRIC_SNAPSHOTS] = {
 		"snapshots", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, {},
 		"Walks over the kernel's tables.",

@@ -173,6 +173,11 @@ bool ring_drain(struct ring *ring)
 	return true;
 }
 
+uint64_t ring_size(const struct ring *ring)
+{
+	return ring->size;
+}
+
 uint64_t ring_position(const struct ring *ring)
 {
 	return ring->position;

@@ -34,6 +34,8 @@ int ring_fd(const struct ring *ring);
 /* Hands on what is there, at most a few thousand records; true if there may be more. */
 bool ring_drain(struct ring *ring);
 
+/* Bytes that it holds. */
+uint64_t ring_size(const struct ring *ring);
 /* Where the next record to be handed on begins. */
 uint64_t ring_position(const struct ring *ring);
 /* Where the next record to be written will begin; what is before it may still be incomplete. */

@@ -13,8 +13,6 @@
 #include "change.h"
 #include "log.h"
 
-#define GAP_MESSAGE_ID "8abb127bbce74eadb85c33fb79f4dca9"
-
 /* ---- violations ---------------------------------------------------------------------------- */
 
 static int priority_of(enum severity severity)
@@ -117,26 +115,52 @@ static bool violation_is_due(struct sink_journal *journal, const struct sink_eve
 
 /* ---- gaps ---------------------------------------------------------------------------------- */
 
+static const struct {
+	const char *message_id, *what, *so; /* "N WHAT (reason): SO" */
+	const char *subject, *text, *advice;
+} gap_texts[] = {
+	{ "8abb127bbce74eadb85c33fb79f4dca9", "records were lost",
+	  "what happened meanwhile is not known", "Records were lost: @CXLIRQ_REASON@",
+	  "The kernel told more than the daemon could take, and @CXLIRQ_LOST@ records of what "
+	  "happened are missing. The state is read again from the kernel, and what changed "
+	  "meanwhile "
+	  "is corrected; events of that time are missing.",
+	  "If it comes again, give [Trace] RingSize= in cxlirqd.conf(5) a larger value." },
+	{ "092f3d7e28a4497396ae13e8a7701f39", "changes are not in the history",
+	  "they were judged, but no event tells of them",
+	  "Changes are not in the history: @CXLIRQ_REASON@",
+	  "More happened than could be told, and @CXLIRQ_LOST@ changes have no event. They were "
+	  "applied, counted and judged as all others, and what the rules found is told.",
+	  "cxlirq_affinity_changes_total and cxlirq_message_changes_total tell which devices "
+	  "change so often, and what the cause is." },
+};
+
+static bool is_overload(const char *reason)
+{
+	return !strcmp(reason, "overload");
+}
+
 static void publish_gap(struct sink_journal *journal, const struct sink_event *event)
 {
 	const char *reason = json_string_value(json_object_get(event->json, "reason")) ?: "unknown";
 	json_int_t lost = json_integer_value(json_object_get(event->json, "lost"));
+	__typeof__(*gap_texts) *text = &gap_texts[is_overload(reason)];
+	__typeof__(*journal->gaps) *gap = &journal->gaps[is_overload(reason)];
 	struct journal_entry entry = {};
 
-	journal->gap_lost += lost > 0 ? (uint64_t)lost : 0;
-	if (journal_is_too_soon(journal->gap_us, event->time_us)) {
+	gap->lost += lost > 0 ? (uint64_t)lost : 0;
+	if (journal_is_too_soon(gap->said_us, event->time_us)) {
 		journal->counters.held_back++;
 		return;
 	}
-	snprintf(entry.message, sizeof(entry.message),
-		 "%llu records were lost (%s): what happened meanwhile is not known",
-		 (unsigned long long)journal->gap_lost, reason);
-	journal_entry_begin(&entry, LOG_WARNING, GAP_MESSAGE_ID);
-	journal_entry_add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)journal->gap_lost);
+	snprintf(entry.message, sizeof(entry.message), "%llu %s (%s): %s",
+		 (unsigned long long)gap->lost, text->what, reason, text->so);
+	journal_entry_begin(&entry, LOG_WARNING, text->message_id);
+	journal_entry_add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)gap->lost);
 	journal_entry_add(&entry, "CXLIRQ_REASON=%s", reason);
 	journal_entry_send(journal, &entry);
-	journal->gap_lost = 0;
-	journal->gap_us = event->time_us;
+	gap->lost = 0;
+	gap->said_us = event->time_us;
 }
 
 /* ---- the sink ------------------------------------------------------------------------------ */
@@ -230,12 +254,10 @@ int sink_journal_print_catalog(FILE *out)
 		print_block(out, text->message_id, text->subject);
 		print_wrapped(out, text->text);
 	}
-	print_block(out, GAP_MESSAGE_ID, "Records were lost: @CXLIRQ_REASON@");
-	print_wrapped(out, "The kernel told more than the daemon could take, and @CXLIRQ_LOST@ "
-			   "records of what happened are missing. The state is read again from "
-			   "the kernel, and what changed meanwhile is corrected; events of that "
-			   "time are missing.");
-	print_wrapped(out, "If it comes again, give [Trace] RingSize= in cxlirqd.conf(5) a larger "
-			   "value.");
+	for (size_t i = 0; i < sizeof(gap_texts) / sizeof(*gap_texts); i++) {
+		print_block(out, gap_texts[i].message_id, gap_texts[i].subject);
+		print_wrapped(out, gap_texts[i].text);
+		print_wrapped(out, gap_texts[i].advice);
+	}
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }

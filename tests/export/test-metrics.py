@@ -36,13 +36,14 @@ CONTRACT = {
     "vector_space": "cpu state", "cpmu_events_total": "pmu event",
     "cpmu_time_enabled_seconds_total": "pmu event", "cpmu_time_running_seconds_total": "pmu event",
     "guard_denied_total": "provider", "records_total": "type", "records_lost_total": "reason",
+    "events_untold_total": "reason",
     "snapshots_total": "", "snapshot_duration_seconds": "", "snapshot_corrections_total": "kind",
     "bpf_program_runs_total": "program", "bpf_program_run_seconds_total": "program",
     "sink_dropped_total": "sink", "series_dropped_total": "",
 }
 # what a recorded trace has nothing of
 NEVER_REPLAYED = {"guard_denied_total", "bpf_program_runs_total", "bpf_program_run_seconds_total"}
-UNCUT = {"build_info", "up", "violations_total", "violations_open", "records_lost_total",
+UNCUT = {"build_info", "up", "violations_total", "violations_open", "records_lost_total", "events_untold_total",
          "series_dropped_total"}
 failures = 0
 
@@ -270,6 +271,8 @@ def compare_status(name, client, events, values):
     lost = {(loss["reason"],): loss["count"] for loss in status["lost"]}
     same(f"{name}: records_lost_total", {**{("ring-full",): 0, ("program-missed",): 0}, **lost},
          of(values, "records_lost_total", "reason"))
+    same(f"{name}: events_untold_total", of(values, "events_untold_total", "reason"),
+         {("overload",): 0, ("no-memory",): 0})
     records = of(values, "records_total", "type")
     check(f"{name}: records_total", sum(records.values()) - records["invalid",] == status["records"], records)
     check(f"{name}: walks", values[PREFIX + "snapshots_total", ()] == status["snapshots"]

@@ -139,13 +139,19 @@ static void publish(struct sink_journal *journal, const struct violation *violat
 	sink_journal_publish(journal, &event);
 }
 
-static void publish_gap(struct sink_journal *journal, int lost, int64_t time_us)
+static void publish_gap_of(struct sink_journal *journal, const char *reason, int lost,
+			   int64_t time_us)
 {
-	json_t *json = json_pack("{s:i, s:s}", "lost", lost, "reason", "ring-full");
+	json_t *json = json_pack("{s:i, s:s}", "lost", lost, "reason", reason);
 	struct sink_event event = { .time_us = time_us, .type = "gap", .json = json };
 
 	sink_journal_publish(journal, &event);
 	json_decref(json);
+}
+
+static void publish_gap(struct sink_journal *journal, int lost, int64_t time_us)
+{
+	publish_gap_of(journal, "ring-full", lost, time_us);
 }
 
 static void test_fields(void **state)
@@ -285,6 +291,26 @@ static void test_gaps(void **state)
 	expect_field("CXLIRQ_LOST=23");
 }
 
+/* Changes that were not told are no lost records: an entry of their own, with its own pace */
+static void test_overload(void **state)
+{
+	publish_gap(*state, 5, SECOND);
+	publish_gap_of(*state, "overload", 100, SECOND);
+	assert_int_equal(n_sent, 2);
+	expect_field("MESSAGE=100 changes are not in the history (overload): they were judged, but "
+		     "no event tells of them");
+	expect_field("MESSAGE_ID=092f3d7e28a4497396ae13e8a7701f39");
+	expect_field("PRIORITY=4");
+	expect_field("CXLIRQ_LOST=100");
+	publish_gap_of(*state, "overload", 50, 2 * SECOND);
+	publish_gap(*state, 3, 2 * SECOND);
+	assert_int_equal(n_sent, 2);
+	publish_gap_of(*state, "overload", 25, 12 * SECOND);
+	expect_field("CXLIRQ_LOST=75");
+	publish_gap(*state, 1, 12 * SECOND);
+	expect_field("CXLIRQ_LOST=4");
+}
+
 /* ---- where there is no journal ---- */
 
 static void test_no_journal(void **state)
@@ -403,9 +429,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_fields),     TEST(test_nothing_known), TEST(test_priorities),
-		TEST(test_wild_text),  TEST(test_pace),		 TEST(test_gaps),
-		TEST(test_no_journal), TEST(test_socket),	 TEST(test_catalog),
+		TEST(test_fields),    TEST(test_nothing_known), TEST(test_priorities),
+		TEST(test_wild_text), TEST(test_pace),		TEST(test_gaps),
+		TEST(test_overload),  TEST(test_no_journal),	TEST(test_socket),
+		TEST(test_catalog),
 	};
 
 	unsetenv("JOURNAL_STREAM");

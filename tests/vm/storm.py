@@ -3,12 +3,14 @@
 """Judges what scenarios/storm.sh collected: storm.py DIRECTORY
 
 The programs' own counters of what they sent, and of what found no room, were read with bpftool: type
-by type the daemon has received as many as were sent, and in all it tells of as many lost.  The model is compared with the fixture's list of vectors, which the module makes from
-the descriptors, and with /proc.
+by type the daemon has received as many as were sent, and in all it tells of as many lost.  Each change
+that it made out of them is in the history, or counted in one of its gaps.  The model is compared with the
+fixture's list of vectors, which the module makes from the descriptors, and with /proc.
 """
 import json
 import os
 import re
+import sqlite3
 import sys
 
 # What the programs send, in the order of include/cxlirqd/record.h
@@ -102,8 +104,25 @@ class Judge:
         others = [v["rule"] for v in self.json("violations.json") if v["rule"] != "immutable-message-changed"]
         self.say("and no others", others and str(others))
 
+    def judge_history(self):
+        """Each change is a row, or one of those that a gap tells of."""
+        with sqlite3.connect(os.path.join(self.folder, "history.db")) as history:
+            rows = [json.loads(text) for text, in history.execute("SELECT json FROM history")]
+        untold = sum(row["lost"] for row in rows if row["type"] == "gap" and row["reason"] == "overload")
+        told = sum(1 for row in rows if row["type"] != "violation"
+                   and not (row["type"] == "gap" and row["reason"] in ("overload", "daemon-not-running")))
+        counted = next(int(float(line[1])) for line in self.lines("metrics")
+                       if line[0] == 'cxlirq_events_untold_total{reason="overload"}')
+        print(f"# {told} events are in the history, {untold} changes were not told")
+        self.say("it was too much to tell", not untold and "all was told")
+        self.say("what was not told is in the history's gaps, and counted",
+                 untold != counted and f"{untold} in gaps, {counted} counted")
+        self.say("no event is missing beyond that", told + untold != self.status["events"]
+                 and f"{told} + {untold}, not {self.status['events']}")
+
     def run(self):
         self.judge_counts()
+        self.judge_history()
         self.judge_model()
         self.judge_violations()
         return 1 if self.failed else 0

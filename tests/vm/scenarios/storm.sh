@@ -118,4 +118,5 @@ grep VmHWM /proc/$daemon/status >"$out/memory"
 kill $daemon
 wait $daemon
 same "it ends well" $? 0
+cp /tmp/state/history.db "$out/" || fail "history" "there is none"
 result "$out"
