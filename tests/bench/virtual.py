@@ -198,18 +198,25 @@ def sizes(options):
     return rows
 
 
+# Processors, and functions with 64 vectors each: two processors have no more to give than for four of them.
+HOSTS = ((2, 4), (64, 4), (64, 16), (64, 63))
+
+
 def processors(options):
-    """A snapshot on two processors and on 64, with the same devices."""
+    """A snapshot on two processors and on 64 with the same devices, and with many more."""
     found = {}
-    for cpus in (2, 64):
+    for cpus, devices in HOSTS:
         with tempfile.TemporaryDirectory(prefix="cxlirq-bench.") as results:
-            run("debian-6.12", "cost-size", results, services(options), ["--cpus", str(cpus)], many_ports(4) + ICOUNT)
+            run("debian-6.12", "cost-size", results, services(options), ["--cpus", str(cpus)],
+                many_ports(devices) + ICOUNT)
             found.update(sizes_of(os.path.join(results, "sizes")))
-    rows = walk_rows(found, lambda vectors: False)
-    per = {cpus: size["walk"] / vectors for (vectors, cpus), size in found.items()}
-    growth = per[64] / per[2]
-    return rows + [Row("... growth: time a vector, 64 processors against 2", f"{growth:.2f}", "", "", "flat: <= 1.2",
-                       growth <= 1.2, "Of the guest's clock, which the other processors' ticks move on, too.")]
+    rows = walk_rows(found, lambda vectors: vectors >= 1000)
+    per = {(vectors, cpus): size["walk"] / vectors for (vectors, cpus), size in found.items()}
+    few = min(vectors for vectors, _ in per)
+    growth = per[few, 64] / per[few, 2]
+    return rows + [Row(f"... growth: time a vector, {few:,} on 64 processors against 2", f"{growth:.2f}", "", "",
+                       "flat: <= 1.2", growth <= 1.2,
+                       "Of the guest's clock, which the other processors' ticks move on, too.")]
 
 
 # ---- latency ------------------------------------------------------------------------------------------------
