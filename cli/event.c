@@ -31,7 +31,7 @@ static const struct {
 	{ "affinity-change", "{old} -> {new}[, effective {old_effective} -> {new_effective}]"
 			     "[, {pending}][, {cause}]" },
 	{ "cpu", "CPU {cpu} {online}" },
-	{ "gap", "{lost} records lost[: {reason}]" },
+	{ "gap", "{lost} missing[: {reason}]" },
 	{ "doorbell",
 	  "{state}[, doorbell {index}][ of {epf}][ on {epc}][, {doorbell_type}]"
 	  "[, {old_message} -> {new_message}][, message {message}][, {reason}][, {errno}][, "
