@@ -8,6 +8,9 @@
  */
 #include "manager-private.h"
 
+#include "domain.h"
+#include "vector.h"
+
 static uint64_t waiting(const struct manager *m)
 {
 	return ring_end(m->ring) - ring_position(m->ring);
@@ -22,29 +25,38 @@ static bool is_overloaded(struct manager *m)
 	return m->overload.on;
 }
 
-/* What there may be thousands of, and leads to a state that can be asked for */
-static bool may_go_untold(enum change_type type)
+/* The rules have something to say about a message that was promised not to change. */
+static bool is_promised(const struct manager *m, const struct vector *vector)
 {
-	switch (type) {
+	const struct domain *parent = vector_msi_parent(m->model, vector);
+
+	return parent && domain_immutability(m->model, parent) == IMMUTABILITY_DECLARED;
+}
+
+/* What there may be thousands of, and leads to a state that can be asked for */
+static bool may_go_untold(const struct manager *m, const struct change *change)
+{
+	switch (change->type) {
 	case CHANGE_DOMAIN_CREATED:
 	case CHANGE_DOMAIN_REMOVED:
 	case CHANGE_VECTOR_ALLOCATED:
 	case CHANGE_VECTOR_FREED:
 	case CHANGE_HANDLER_REQUESTED:
 	case CHANGE_HANDLER_FREED:
-	case CHANGE_MESSAGE:
 	case CHANGE_AFFINITY: return true;
+	case CHANGE_MESSAGE: return !is_promised(m, change->vector);
 	default: return false;
 	}
 }
 
 bool manager_leaves_untold(struct manager *m, const struct change *change)
 {
-	if (!is_overloaded(m) || !may_go_untold(change->type))
+	if (!is_overloaded(m) || !may_go_untold(m, change))
 		return false;
 	m->overload.untold++;
 	m->overload.waiting++;
 	m->overload.last_ns = change->time_ns;
+	m->overload.position = m->restart.place.lineage ? manager_position(m, 0) : 0;
 	return true;
 }
 
@@ -55,8 +67,7 @@ void manager_tell_untold(struct manager *m)
 			      .time_ns = m->overload.last_ns,
 			      .count = m->overload.waiting };
 
-	/* none while it is told itself */
-	m->overload.waiting = 0;
-	if (gap.count)
-		manager_tell(m, change_to_json(m->model, &gap));
+	if (gap.count &&
+	    manager_publish_gap(m, change_to_json(m->model, &gap), m->overload.position, gap.count))
+		m->overload.waiting = 0;
 }

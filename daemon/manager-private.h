@@ -66,7 +66,7 @@ struct manager {
 		bool on;
 		uint64_t untold; /* changes without an event, for there were too many */
 		uint64_t waiting; /* of these: no gap tells of them yet */
-		uint64_t last_ns; /* when the last one happened */
+		uint64_t last_ns, position; /* when and where the last one happened */
 	} overload;
 	uint64_t doubtful; /* findings that rested on records which may have been lost */
 	struct violations *violations;
@@ -152,6 +152,11 @@ bool manager_has_readers(const struct manager *m);
 bool manager_leaves_untold(struct manager *m, const struct change *change);
 /* ... and a gap tells how many they were. */
 void manager_tell_untold(struct manager *m);
+/*
+ * @json tells that so many @changes have no event, up to @position: who comes next does not tell them
+ * either. It is taken over. False: there was no memory for it, and nothing was told.
+ */
+bool manager_publish_gap(struct manager *m, json_t *json, uint64_t position, uint64_t changes);
 /* One event, made once, for every sink. @json is taken over. */
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
 		     enum violation_outcome outcome);

@@ -22,34 +22,28 @@ static void publish_without_text(struct manager *m, const struct sink_event *eve
 		sink_journal_publish(m->journal, event);
 }
 
-static void publish(struct manager *m, json_t *json, uint64_t position,
-		    const struct violation *violation, enum violation_outcome outcome)
+/* @event has what is not in @json, which is taken over. False: there was no memory for its text. */
+static bool publish(struct manager *m, json_t *json, struct sink_event event)
 {
 	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_t *irq = json_object_get(json, "irq");
-	struct sink_event event = {
-		.time_us = json_integer_value(json_object_get(json, "time_us")),
-		.type = json_string_value(json_object_get(json, "type")),
-		.has_irq = json_is_integer(irq),
-		.irq = (uint32_t)json_integer_value(irq),
-		.device = json_string_value(json_object_get(json, "device")),
-		.json = json,
-		.text = text,
-		.position = position,
-		.violation = violation,
-		.outcome = outcome,
-	};
 
+	event.time_us = json_integer_value(json_object_get(json, "time_us"));
+	event.type = json_string_value(json_object_get(json, "type"));
+	event.has_irq = json_is_integer(irq);
+	event.irq = (uint32_t)json_integer_value(irq);
+	event.device = json_string_value(json_object_get(json, "device"));
+	event.json = json;
+	event.text = text;
 	if (text) {
 		if (m->store)
 			sink_store_publish(m->store, &event);
 		if (m->journal)
 			sink_journal_publish(m->journal, &event);
 		sink_varlink_publish(m->varlink, &event);
-	} else {
-		publish_without_text(m, &event);
 	}
 	json_decref(json);
+	return text;
 }
 
 bool manager_has_readers(const struct manager *m)
@@ -60,18 +54,27 @@ bool manager_has_readers(const struct manager *m)
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
 		     enum violation_outcome outcome)
 {
-	uint64_t position = 0;
+	struct sink_event event = { .violation = violation, .outcome = outcome };
 
 	manager_tell_untold(m);
 	if (m->restart.place.lineage)
-		position = manager_position(m, violation ? violation->finding.rule + 1U : 0);
-	publish(m, json, position, violation, outcome);
+		event.position = manager_position(m, violation ? violation->finding.rule + 1U : 0);
+	if (!publish(m, json, event))
+		publish_without_text(m, &event);
 }
 
 void manager_tell(struct manager *m, json_t *json)
 {
+	struct sink_event event = {};
+
 	manager_tell_untold(m);
-	publish(m, json, 0, NULL, 0);
+	if (!publish(m, json, event))
+		publish_without_text(m, &event);
+}
+
+bool manager_publish_gap(struct manager *m, json_t *json, uint64_t position, uint64_t changes)
+{
+	return publish(m, json, (struct sink_event){ .position = position, .stands_for = changes });
 }
 
 static bool manager_is_losing(struct manager *m)
@@ -105,6 +108,8 @@ void manager_sinks_batch_end(struct manager *m)
 	manager_tell_untold(m);
 	if (m->store)
 		sink_store_batch_end(m->store);
+	if (m->journal)
+		sink_journal_tend(m->journal, model_time_us(m->model, manager_now_ns()));
 	sink_varlink_batch_end(m->varlink);
 }
 

@@ -49,9 +49,6 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 	add_reason(&reasons, n_refused, "%llu entries were refused by a limit", n_refused);
 	add_reason(&reasons, m->untold, "%llu events were not told, for there was no memory",
 		   m->untold);
-	add_reason(&reasons, m->overload.untold,
-		   "%llu events were not told, for more happened than could be",
-		   m->overload.untold);
 	add_reason(&reasons, m->doubtful,
 		   "%llu findings were left out, for records were being lost", m->doubtful);
 	if (m->store && sink_store_state(m->store, &why) == SINK_STORE_DEGRADED)

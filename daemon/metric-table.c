@@ -125,9 +125,9 @@ static const struct metric_family families[] = {
 	},
 	[METRIC_EVENTS_UNTOLD] = {
 		"events_untold", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, { "reason" },
-		"Changes that were applied and judged, and that no event told of.",
-		"While more happens than can be told the history has a gap instead, with their "
-		"number.",
+		"Events that nobody was told, and that are not in the history.",
+		"For the reason overload these are changes that were applied and judged all the "
+		"same, and the history has a gap with their number.",
 	},
 	[METRIC_SNAPSHOTS] = {
 		"snapshots", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, {},

@@ -26,9 +26,10 @@ struct sink_journal {
 	} places[JOURNAL_PLACES];
 	struct journal_guard_place guard_places[JOURNAL_GUARD_PLACES];
 	uint64_t guard_held; /* of those that have no place, or lost it */
-	struct {
+	struct journal_gap {
 		int64_t said_us;
 		uint64_t lost; /* not said yet */
+		char reason[32]; /* of the last one */
 	} gaps[2]; /* by is_overload() */
 	struct sink_journal_counters counters;
 };

@@ -140,27 +140,43 @@ static bool is_overload(const char *reason)
 	return !strcmp(reason, "overload");
 }
 
+static void say_gap(struct sink_journal *journal, struct journal_gap *gap, int64_t time_us)
+{
+	__typeof__(*gap_texts) *text = &gap_texts[gap - journal->gaps];
+	struct journal_entry entry = {};
+
+	snprintf(entry.message, sizeof(entry.message), "%llu %s (%s): %s",
+		 (unsigned long long)gap->lost, text->what, gap->reason, text->so);
+	journal_entry_begin(&entry, LOG_WARNING, text->message_id);
+	journal_entry_add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)gap->lost);
+	journal_entry_add(&entry, "CXLIRQ_REASON=%s", gap->reason);
+	journal_entry_send(journal, &entry);
+	gap->lost = 0;
+	gap->said_us = time_us;
+}
+
 static void publish_gap(struct sink_journal *journal, const struct sink_event *event)
 {
 	const char *reason = json_string_value(json_object_get(event->json, "reason")) ?: "unknown";
 	json_int_t lost = json_integer_value(json_object_get(event->json, "lost"));
-	__typeof__(*gap_texts) *text = &gap_texts[is_overload(reason)];
-	__typeof__(*journal->gaps) *gap = &journal->gaps[is_overload(reason)];
-	struct journal_entry entry = {};
+	struct journal_gap *gap = &journal->gaps[is_overload(reason)];
 
 	gap->lost += lost > 0 ? (uint64_t)lost : 0;
-	if (journal_is_too_soon(gap->said_us, event->time_us)) {
+	snprintf(gap->reason, sizeof(gap->reason), "%s", reason);
+	if (journal_is_too_soon(gap->said_us, event->time_us))
 		journal->counters.held_back++;
-		return;
+	else
+		say_gap(journal, gap, event->time_us);
+}
+
+void sink_journal_tend(struct sink_journal *journal, int64_t now_us)
+{
+	for (size_t i = 0; i < sizeof(journal->gaps) / sizeof(*journal->gaps); i++) {
+		struct journal_gap *gap = &journal->gaps[i];
+
+		if (gap->lost && !journal_is_too_soon(gap->said_us, now_us))
+			say_gap(journal, gap, now_us);
 	}
-	snprintf(entry.message, sizeof(entry.message), "%llu %s (%s): %s",
-		 (unsigned long long)gap->lost, text->what, reason, text->so);
-	journal_entry_begin(&entry, LOG_WARNING, text->message_id);
-	journal_entry_add(&entry, "CXLIRQ_LOST=%llu", (unsigned long long)gap->lost);
-	journal_entry_add(&entry, "CXLIRQ_REASON=%s", reason);
-	journal_entry_send(journal, &entry);
-	gap->lost = 0;
-	gap->said_us = event->time_us;
 }
 
 /* ---- the sink ------------------------------------------------------------------------------ */

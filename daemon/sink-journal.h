@@ -31,6 +31,9 @@ DEFINE_CLEANUP(struct sink_journal *, sink_journal_free);
 /* What is neither a violation nor a gap is left to others. */
 void sink_journal_publish(struct sink_journal *journal, const struct sink_event *event);
 
+/* What was held back of gaps, once it is not too soon any more. @now_us: since the epoch. */
+void sink_journal_tend(struct sink_journal *journal, int64_t now_us);
+
 /* Valid as long as the sink. */
 const struct sink_journal_counters *sink_journal_counters(const struct sink_journal *journal);
 

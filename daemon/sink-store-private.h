@@ -68,6 +68,7 @@ struct sink_store {
 	bool read_only; /* good for questions only */
 	bool writing; /* inside a transaction */
 	uint32_t batch_rows; /* events in it */
+	uint64_t batch_changes; /* ... and what they stand for */
 	int wal_frames;
 	bool apart; /* a thread may fold the log in */
 	struct store_checkpoint *checkpoint; /* the one that does, NULL: none */

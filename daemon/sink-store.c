@@ -163,7 +163,8 @@ void store_fail(struct sink_store *store, int rc)
 	store->writing = false;
 	store->step_errno = 0;
 	fault_begin(store, fault, error);
-	store->counters.dropped += TAKE(store->batch_rows, 0);
+	store->counters.dropped += TAKE(store->batch_changes, 0);
+	store->batch_rows = 0;
 	if (fault == FAULT_CORRUPT) {
 		set_aside(store);
 		return;
@@ -244,6 +245,7 @@ int store_commit(struct sink_store *store)
 	store->moved = false;
 	store->rows_since += store->batch_rows;
 	store->counters.written += TAKE(store->batch_rows, 0);
+	store->batch_changes = 0;
 	return rc;
 }
 
@@ -460,12 +462,18 @@ static void tend(struct sink_store *store)
 		store->beat_us = now;
 }
 
+static uint64_t changes_of(const struct sink_event *event)
+{
+	return event->stands_for ?: 1;
+}
+
 static int put(struct sink_store *store, const struct sink_event *event)
 {
 	int rc = store_begin(store);
 
 	/* counted first: what the transaction loses when this fails */
 	store->batch_rows++;
+	store->batch_changes += changes_of(event);
 	if (rc == SQLITE_OK)
 		rc = store_put_event(store, event);
 	if (rc == SQLITE_OK && event->violation)
@@ -486,7 +494,7 @@ void sink_store_publish(struct sink_store *store, const struct sink_event *event
 	if (!store->enabled)
 		return;
 	if (!store_ready(store)) {
-		store->counters.dropped++;
+		store->counters.dropped += changes_of(event);
 		if (event->violation)
 			store_wait(store, event->violation, true);
 		return;

@@ -22,6 +22,8 @@ struct sink_event {
 	const char *text; /* the same, as one compact line */
 	/* in the order of all events of daemons that follow each other without a gap; 0 = none */
 	uint64_t position;
+	/* of a gap that nothing else tells of: so much is missing without it; else 0 */
+	uint64_t stands_for;
 	/* of a violation: the table's entry, and what the finding did to it; else NULL */
 	const struct violation *violation;
 	enum violation_outcome outcome;

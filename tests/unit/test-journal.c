@@ -309,6 +309,14 @@ static void test_overload(void **state)
 	expect_field("CXLIRQ_LOST=75");
 	publish_gap(*state, 1, 12 * SECOND);
 	expect_field("CXLIRQ_LOST=4");
+	/* what is held back is said when it may be, though nothing follows */
+	publish_gap_of(*state, "overload", 7, 13 * SECOND);
+	sink_journal_tend(*state, 14 * SECOND);
+	assert_int_equal(n_sent, 4);
+	sink_journal_tend(*state, 30 * SECOND);
+	sink_journal_tend(*state, 50 * SECOND);
+	assert_int_equal(n_sent, 5);
+	expect_field("CXLIRQ_LOST=7");
 }
 
 /* ---- where there is no journal ---- */
