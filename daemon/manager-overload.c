@@ -16,7 +16,7 @@ static uint64_t waiting(const struct manager *m)
 	return ring_end(m->ring) - ring_position(m->ring);
 }
 
-/* What the ring holds at the start was written while nobody read: it is not more than usual. */
+/* What the ring holds at the start was written while nobody read it: all of that is told. */
 static bool is_overloaded(struct manager *m)
 {
 	uint64_t size = m->ring && m->ring_source ? ring_size(m->ring) : 0;

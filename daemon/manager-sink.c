@@ -54,7 +54,11 @@ bool manager_has_readers(const struct manager *m)
 void manager_publish(struct manager *m, json_t *json, const struct violation *violation,
 		     enum violation_outcome outcome)
 {
-	struct sink_event event = { .violation = violation, .outcome = outcome };
+	struct sink_event event = {
+		.time_us = violation ? violation->last_us : 0,
+		.violation = violation,
+		.outcome = outcome,
+	};
 
 	manager_tell_untold(m);
 	if (m->restart.place.lineage)

@@ -123,8 +123,7 @@ static const struct {
 	  "what happened meanwhile is not known", "Records were lost: @CXLIRQ_REASON@",
 	  "The kernel told more than the daemon could take, and @CXLIRQ_LOST@ records of what "
 	  "happened are missing. The state is read again from the kernel, and what changed "
-	  "meanwhile "
-	  "is corrected; events of that time are missing.",
+	  "meanwhile is corrected; events of that time are missing.",
 	  "If it comes again, give [Trace] RingSize= in cxlirqd.conf(5) a larger value." },
 	{ "092f3d7e28a4497396ae13e8a7701f39", "changes are not in the history",
 	  "they were judged, but no event tells of them",
