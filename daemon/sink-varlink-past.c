@@ -2,10 +2,11 @@
 /*
  * Events that were: from the store, then from memory; and then, for who stays, those that come.
  *
- * There may be tens of thousands of them. They are sent some at a time, and who asks waits in one queue:
- * a turn of the loop sends one piece to one client, however many ask, so that what happens meanwhile, and
- * whoever asks for something else, waits for one piece and no more. What comes before the past is through
- * is in memory by then; what memory has lost again until its turn is told as missing.
+ * There may be tens of thousands of them. They are sent some at a time, and who asks waits in a queue: a
+ * turn of the loop sends one piece to one client, however many ask, so that what happens meanwhile, and
+ * whoever asks for something else, waits for one piece and no more. The trusted have a queue of their own,
+ * and every other turn: nobody keeps them from the present by asking for the past. What comes before the
+ * past is through is in memory by then; what memory has lost again until its turn is told as missing.
  *
  * How much may be sent is bounded by what the wire holds for a reader.
  */
@@ -32,6 +33,7 @@ enum past_stage { PAST_HASH, PAST_FIND, PAST_STORE, PAST_MEMORY, PAST_END };
 struct past {
 	struct sink_varlink *sink;
 	struct varlink_call *call;
+	struct past_queue *queue;
 	struct past *next_past, **link; /* in the queue; link is NULL: not in it */
 	enum past_stage stage;
 	struct history_filter filter;
@@ -73,9 +75,9 @@ static int past_wait(struct past *past)
 	if (r < 0)
 		return r;
 	past->next_past = NULL;
-	past->link = sink->pasts_end;
+	past->link = past->queue->end;
 	*past->link = past;
-	sink->pasts_end = &past->next_past;
+	past->queue->end = &past->next_past;
 	return 0;
 }
 
@@ -87,7 +89,7 @@ static void past_leave(struct past *past)
 	if (past->next_past)
 		past->next_past->link = past->link;
 	else
-		past->sink->pasts_end = past->link;
+		past->queue->end = past->link;
 	past->link = NULL;
 }
 
@@ -345,23 +347,33 @@ static void past_fail(struct past *past, int error)
 	varlink_call_fail(call, error);
 }
 
-/* The first in the queue has a piece, and whoever is first then has the next turn. */
+/* Who has the next turn; NULL: nobody waits. */
+static struct past *past_first(const struct sink_varlink *sink)
+{
+	const struct past_queue *queue = &sink->pasts[sink->past_other];
+
+	return queue->first ? queue->first : sink->pasts[!sink->past_other].first;
+}
+
+/* The first in a queue has a piece, and whoever is first then has the next turn. */
 static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct sink_varlink *sink = userdata;
-	struct past *past = sink->pasts;
+	struct past *past = past_first(sink);
 	int r;
 
 	(void)usec;
 	if (!past)
 		return 0;
+	sink->past_other = past->queue == &sink->pasts[0];
 	past_leave(past);
 	r = past_go_on(past);
 	if (r < 0)
 		past_fail(past, r);
 	/* without another turn they are told that there is none */
-	while (sink->pasts && (r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT)) < 0)
-		past_fail(sink->pasts, r);
+	while ((past = past_first(sink)) &&
+	       (r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT)) < 0)
+		past_fail(past, r);
 	return 0;
 }
 
@@ -377,6 +389,7 @@ static int past_begin(struct past *past)
 	const struct backlog *backlog = past->sink->backlog;
 	int r;
 
+	past->queue = &past->sink->pasts[!varlink_call_is_trusted(past->call)];
 	past->begin = past->next = backlog_pushed(backlog) - backlog_count(backlog);
 	past->reason = json_null();
 	varlink_call_on_gone(past->call, on_gone, past);

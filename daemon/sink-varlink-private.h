@@ -16,14 +16,20 @@ struct follower;
 struct past;
 struct count_stream;
 
+struct past_queue {
+	struct past *first, **end;
+};
+
 struct sink_varlink {
 	struct sink_varlink_source source;
 	sd_event *event; /* borrowed: the server holds it */
 	struct varlink_server *server;
 	struct backlog *backlog;
 	struct follower *monitors, *tracers;
-	struct past *pasts, **pasts_end; /* calls that are still being told what was */
-	sd_event_source *past_turn; /* the first one's; NULL: never needed so far */
+	/* calls that are still being told what was: of the trusted, and of the others */
+	struct past_queue pasts[2];
+	bool past_other; /* whose turn is next, if both wait */
+	sd_event_source *past_turn; /* NULL: never needed so far */
 	struct count_stream *counts;
 	uint64_t next_count; /* number of the next one */
 	unsigned char *raw; /* records since the last piece was sent */

@@ -353,7 +353,8 @@ int sink_varlink_new(sd_event *event, const struct sink_varlink_source *source, 
 	sink->source = *source;
 	sink->event = event;
 	sink->next_count = 1;
-	sink->pasts_end = &sink->pasts;
+	for (int i = 0; i < 2; i++)
+		sink->pasts[i].end = &sink->pasts[i].first;
 	sink->service = (struct varlink_service){ .vendor = "cxlirq",
 						  .product = "cxlirqd",
 						  .version = CXLIRQD_VERSION,

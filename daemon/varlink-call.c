@@ -275,6 +275,11 @@ int varlink_call_peer_in_group(const struct varlink_call *call, gid_t gid)
 	return varlink_socket_in_group(call->peer->wire.fd, gid);
 }
 
+bool varlink_call_is_trusted(const struct varlink_call *call)
+{
+	return call->peer->trusted;
+}
+
 void varlink_call_on_gone(struct varlink_call *call,
 			  void (*gone)(struct varlink_call *call, void *userdata), void *userdata)
 {

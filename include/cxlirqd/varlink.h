@@ -135,6 +135,9 @@ int varlink_call_peer(const struct varlink_call *call, struct ucred *ret);
 /* 1: the caller's group or one of its supplementary groups is @gid, 0: no. */
 int varlink_call_peer_in_group(const struct varlink_call *call, gid_t gid);
 
+/* The caller is root, of the server's own user, or of the group that it trusts. */
+bool varlink_call_is_trusted(const struct varlink_call *call);
+
 /*
  * Asks to be told when the client goes away, or the server is freed, before the call was answered.
  * The callback always comes from the event loop (or varlink_server_free()), never from inside one

@@ -312,6 +312,48 @@ static void test_pieces_in_turn(void **state)
 	assert_breaks_off(host, other);
 }
 
+/* Bytes of the whole past */
+static size_t measure_many(struct host *host, int fd)
+{
+	whisper(fd, STREAM("ListHistory", "{}"));
+	turn(&host->fixture);
+	return bytes_waiting(fd);
+}
+
+/* Others who ask for the past do not keep root from it, nor does root keep them. */
+static void test_pieces_of_the_trusted(void **state)
+{
+	struct host *host = *state;
+	_cleanup_close_ int measured = dial(&host->fixture), trusted = dial(&host->fixture);
+	int others[8];
+	size_t all, before = 0, after = 0;
+
+	if (geteuid() != 0)
+		skip();
+	store_many(host);
+	all = measure_many(host, measured);
+	for (int i = 0; i < 8; i++)
+		others[i] = dial_user(&host->fixture, 40000, 0);
+	for (int i = 0; i < 8; i++)
+		whisper(others[i], STREAM("ListHistory", "{}"));
+	for (int i = 0; i < 8; i++)
+		while (!bytes_waiting(others[i]))
+			assert_true(sd_event_run(host->fixture.event, 0) > 0);
+	whisper(trusted, STREAM("ListHistory", "{}"));
+	while (!bytes_waiting(trusted))
+		assert_true(sd_event_run(host->fixture.event, 0) > 0);
+	for (int i = 0; i < 8; i++)
+		before += bytes_waiting(others[i]);
+	while (bytes_waiting(trusted) < all)
+		assert_true(sd_event_run(host->fixture.event, 0) > 0);
+	for (int i = 0; i < 8; i++) {
+		assert_true(bytes_waiting(others[i]) < all);
+		after += bytes_waiting(others[i]);
+		closep(&others[i]);
+	}
+	assert_true(after > before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +367,7 @@ int main(void)
 		HOSTED(test_pieces_and_on),
 		HOSTED(test_pieces_fail),
 		HOSTED(test_pieces_in_turn),
+		HOSTED(test_pieces_of_the_trusted),
 	};
 
 	return cmocka_run_group_tests_name("sink-varlink", tests, NULL, NULL);

@@ -4,7 +4,6 @@
  * and what all readers together may leave unread. Users are changed for the time of a connect():
  * that is when the kernel notes who it is.
  */
-#include <grp.h>
 #include <sys/stat.h>
 
 #include "varlink-fixture.h"
@@ -22,21 +21,6 @@ static int setup_open(void **state)
 }
 
 #define PLACES_TEST(name) cmocka_unit_test_setup_teardown(name, setup_open, teardown)
-
-static int dial_as(const struct fixture *fixture, uid_t uid, gid_t group)
-{
-	int fd;
-
-	assert_int_equal(setgroups(group ? 1 : 0, &group), 0);
-	assert_int_equal(setegid(uid), 0);
-	assert_int_equal(seteuid(uid), 0);
-	fd = dial_path(fixture->path);
-	assert_int_equal(seteuid(0), 0);
-	assert_int_equal(setegid(0), 0);
-	assert_int_equal(setgroups(0, NULL), 0);
-	turn(fixture);
-	return fd;
-}
 
 /* Connections that are closed at its end */
 struct crowd {
@@ -58,7 +42,7 @@ static unsigned int crowd_in(struct fixture *fixture, struct crowd *crowd, uid_t
 	unsigned int before = varlink_server_counters(fixture->server)->clients;
 
 	for (unsigned int i = 0; i < wanted; i++)
-		crowd->fds[crowd->n++] = dial_as(fixture, uid, group);
+		crowd->fds[crowd->n++] = dial_user(fixture, uid, group);
 	return varlink_server_counters(fixture->server)->clients - before;
 }
 

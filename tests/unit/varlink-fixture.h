@@ -6,11 +6,13 @@
 #ifndef TEST_VARLINK_FIXTURE_H
 #define TEST_VARLINK_FIXTURE_H
 
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -200,6 +202,22 @@ static inline int dial(const struct fixture *fixture)
 {
 	int fd = dial_path(fixture->path);
 
+	turn(fixture);
+	return fd;
+}
+
+/* As another user, who is in no group but @group; 0: in none. Needs root. */
+static inline int dial_user(const struct fixture *fixture, uid_t uid, gid_t group)
+{
+	int fd;
+
+	assert_int_equal(setgroups(group ? 1 : 0, &group), 0);
+	assert_int_equal(setegid(uid), 0);
+	assert_int_equal(seteuid(uid), 0);
+	fd = dial_path(fixture->path);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(setegid(0), 0);
+	assert_int_equal(setgroups(0, NULL), 0);
 	turn(fixture);
 	return fd;
 }

@@ -16,8 +16,9 @@
  *   who was served had an answer when it was closed.
  *
  *   hostile watch SOCKET LOG
- * is one that behaves: it follows events, and writes for each its time and how many microseconds later
- * it had it, until SIGTERM. The file is there as soon as it follows.
+ * is one that behaves: it follows events, and writes for each that comes its time and how many
+ * microseconds later it had it, until SIGTERM. What was before it is told first; the file is there when
+ * it has been told something newer than itself.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -329,7 +330,7 @@ static int watch(const char *path)
 				   "\"parameters\":{\"follow\":true}}";
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	FILE *log = NULL, *stream;
-	unsigned long long began = 0;
+	unsigned long long began = now_us(CLOCK_REALTIME);
 	char *line = NULL;
 	size_t room = 0;
 
@@ -341,15 +342,13 @@ static int watch(const char *path)
 		const char *time = strstr(line, "\"time_us\":");
 		unsigned long long us = time ? strtoull(time + 10, NULL, 10) : 0;
 
-		/* what was there before comes first: what comes from now on is heard */
-		if (!log) {
-			began = now_us(CLOCK_REALTIME);
+		if (us <= began)
+			continue;
+		if (!log)
 			log = fopen(path, "w");
-		}
 		if (!log)
 			break;
-		if (us > began)
-			fprintf(log, "%llu %lld\n", us, (long long)(now_us(CLOCK_REALTIME) - us));
+		fprintf(log, "%llu %lld\n", us, (long long)(now_us(CLOCK_REALTIME) - us));
 	}
 	return !log || fclose(log) || !ended ? 1 : 0;
 }

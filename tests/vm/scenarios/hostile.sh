@@ -47,11 +47,17 @@ move() {
 	exec mover "$1" 0 "$2" "$3" 7 "$out/log.$1" 0,1,0-1 $files
 }
 
+# something happened, and they know it
+knows() {
+	(move hello 40 0)
+	[ -e "$out/latency.$1" ]
+}
+
 # watched: how long it took until each change was known
 watched() {
 	hostile watch $socket "$out/latency.$1" &
 	watch=$!
-	check "$1: somebody watches" wait_for 60 test -e "$out/latency.$1"
+	check "$1: somebody watches" wait_for 60 knows "$1"
 }
 
 # all that happened is known, told, and written down
@@ -86,6 +92,10 @@ origin=$!
 	echo $? >/tmp/attack.status
 ) &
 attack=$!
+# one that comes when many are waiting for all that was, and is told it first
+sleep 5
+hostile watch $socket "$out/latency.late" &
+late=$!
 until [ -e /tmp/over ]; do
 	answers || cat /tmp/answers.err
 	memory >"$out/memory.attacked"
@@ -101,6 +111,10 @@ check "root is answered meanwhile" test ! -s "$out/unanswered"
 kill $origin
 wait $origin
 unwatched attacked
+check "late: somebody watches" test -s "$out/latency.late"
+kill $late
+wait $late || fail "late: one that behaves" "it was sent away"
+
 gone() {
 	[ "$(descriptors)" -le "$fds" ]
 }
