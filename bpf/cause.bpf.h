@@ -10,8 +10,12 @@
 
 static __always_inline struct task_context *cause_task(void)
 {
-	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_context *task = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL,
+							 BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!task)
+		emit_refused(PROGRAM_NOTE_TASK);
+	return task;
 }
 
 static __always_inline int cause_begin(u32 cause)
@@ -25,6 +29,8 @@ static __always_inline int cause_begin(u32 cause)
 		cause = RECORD_CAUSE_CPU_HOTPLUG;
 	if (task->n_causes < TASK_CAUSES)
 		task->causes[task->n_causes] = cause;
+	else
+		emit_refused(PROGRAM_NOTE_TASK);
 	task->n_causes++;
 	return 0;
 }

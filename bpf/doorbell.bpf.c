@@ -4,6 +4,8 @@
  * host will be told, the BAR that maps it, release. An embedded doorbell has neither irq_domain
  * nor msi_desc: it is known from here alone.
  */
+#include <asm-generic/errno-base.h>
+
 #include "doorbell.bpf.h"
 
 #define DOORBELLS_MAX 4096
@@ -15,6 +17,14 @@ struct {
 	__type(key, u64);
 	__type(value, u64);
 } doorbell_functions SEC(".maps");
+
+static __always_inline void doorbell_note(u64 parent, u64 epf, u64 flags)
+{
+	long r = bpf_map_update_elem(&doorbell_functions, &parent, &epf, flags);
+
+	if (r && r != -EEXIST)
+		emit_refused(PROGRAM_NOTE_DOORBELL);
+}
 
 static __always_inline u64 epf_parent(struct pci_epf *epf)
 {
@@ -132,7 +142,7 @@ int doorbell_allocating(u64 *ctx)
 	u64 epf = addr((void *)ctx[0]), parent = epf_parent((void *)epf);
 
 	if (parent)
-		bpf_map_update_elem(&doorbell_functions, &parent, &epf, BPF_NOEXIST);
+		doorbell_note(parent, epf, BPF_NOEXIST);
 	return 0;
 }
 
@@ -144,7 +154,7 @@ int doorbell_allocated(u64 *ctx)
 
 	owner = bpf_map_lookup_elem(&doorbell_functions, &parent);
 	if (!error && parent)
-		bpf_map_update_elem(&doorbell_functions, &parent, &epf, BPF_ANY);
+		doorbell_note(parent, epf, BPF_ANY);
 	else if (owner && *owner == epf && !BPF_CORE_READ((struct pci_epf *)epf, db_msg))
 		bpf_map_delete_elem(&doorbell_functions, &parent);
 	if (error)
@@ -302,7 +312,7 @@ __noinline int doorbell_emit_function(u64 address)
 		return 1;
 	parent = epf_parent(epf);
 	if (parent)
-		bpf_map_update_elem(&doorbell_functions, &parent, &address, BPF_ANY);
+		doorbell_note(parent, address, BPF_ANY);
 	if (!doorbells_emit(address, RECORD_REASON_SNAPSHOT))
 		return 0;
 	epc = BPF_CORE_READ(epf, epc);

@@ -103,6 +103,12 @@ static __always_inline void emit_submit(void *record)
 	bpf_ringbuf_submit(record, 0);
 }
 
+/* What was to be noted in a map was not: it is full, or there is no memory. */
+static __always_inline void emit_refused(enum program_note note)
+{
+	__sync_fetch_and_add(&stats.refused[note], 1);
+}
+
 #define emit_string(dst, src)                                                                      \
 	({                                                                                         \
 		const char *__s = (src);                                                           \

@@ -101,7 +101,8 @@ static __always_inline int message_platform(struct irq_data *data, struct msi_ms
 
 	message_new(&message, new);
 	/* first: a walk that meets the new one has its record behind it */
-	bpf_map_update_elem(&messages, &irq, &message, BPF_ANY);
+	if (bpf_map_update_elem(&messages, &irq, &message, BPF_ANY))
+		emit_refused(PROGRAM_NOTE_MESSAGE);
 	r = emit_new(RECORD_MESSAGE, struct record_message);
 	if (!r)
 		return 0;

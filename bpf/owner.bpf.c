@@ -199,6 +199,8 @@ static __always_inline int probe_begin(u64 device)
 		return 0;
 	if (task->n_probes < TASK_PROBES)
 		task->probes[task->n_probes] = device;
+	else
+		emit_refused(PROGRAM_NOTE_TASK);
 	task->n_probes++;
 	return 0;
 }

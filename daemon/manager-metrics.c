@@ -33,6 +33,11 @@ static void gather_sinks(const struct manager *m, struct metric_set *set)
 			   "journal");
 }
 
+static void gather_refused(const char *table, uint64_t count, void *userdata)
+{
+	metric_add(userdata, METRIC_ENTRIES_REFUSED, count, table);
+}
+
 static void look_for_runs(const char *name, uint64_t runs, uint64_t run_ns, void *userdata)
 {
 	struct manager *m = userdata;
@@ -76,6 +81,7 @@ static int gather(struct manager *m, struct metric_set **ret)
 	sink_metrics_set_per_vector(m->metrics, m->config->per_vector);
 	sink_metrics_gather(m->metrics, m->model, m->violations, set);
 	gather_sinks(m, set);
+	manager_each_refused(m, gather_refused, set);
 	gather_programs(m, set);
 	r = metric_set_error(set);
 	if (r < 0)

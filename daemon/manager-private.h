@@ -271,4 +271,8 @@ int manager_on_hangup(sd_event_source *source, const struct signalfd_siginfo *in
 /* The object of GetStatus; what it says is up to date. New reference. */
 json_t *manager_status(struct manager *m);
 
+/* Each table that had no room for something, the model's and the programs'; @table: static string. */
+typedef void (*manager_refused_fn)(const char *table, uint64_t count, void *userdata);
+void manager_each_refused(const struct manager *m, manager_refused_fn each, void *userdata);
+
 #endif

@@ -8,6 +8,7 @@
 #include <cxlirqd/json.h>
 
 #include "log.h"
+#include "probe.h"
 
 static void add_reason(json_t **reasons, bool if_so, const char *format, unsigned long long n)
 {
@@ -28,7 +29,34 @@ static void add_missing(json_t **reasons, const struct model *model, const char 
 						       count, reason));
 }
 
-static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
+void manager_each_refused(const struct manager *m, manager_refused_fn each, void *userdata)
+{
+	struct model_totals totals;
+	uint64_t count;
+
+	model_totals(m->model, &totals);
+	for (enum table table = 0; table < TABLE_MAX; table++)
+		if (totals.refused[table])
+			each(model_table_name(table), totals.refused[table], userdata);
+	for (enum program_note note = 0; m->probe && note < PROGRAM_NOTE_MAX; note++) {
+		count = probe_refused_notes(m->probe, note);
+		if (count)
+			each(probe_note_name(note), count, userdata);
+	}
+}
+
+static void add_refused(const char *table, uint64_t count, void *userdata)
+{
+	json_add(userdata, json_pack("{s:s, s:I}", "kind", table, "count", (json_int_t)count));
+}
+
+static void sum_refused(const char *table, uint64_t count, void *userdata)
+{
+	(void)table;
+	*(uint64_t *)userdata += count;
+}
+
+static json_t *manager_reasons(struct manager *m)
 {
 	const struct record_base *base = model_base(m->model);
 	json_t *reasons = json_array(), *lost = model_lost_to_json(m->model), *entry;
@@ -39,14 +67,13 @@ static json_t *manager_reasons(struct manager *m, const struct model_totals *t)
 	json_array_foreach(lost, i, entry)
 		n_lost += (uint64_t)json_integer_value(json_object_get(entry, "count"));
 	json_decref(lost);
-	for (enum table table = 0; table < TABLE_MAX; table++)
-		n_refused += t->refused[table];
+	manager_each_refused(m, sum_refused, &n_refused);
 	if (base && base->reason[0])
 		json_add(&reasons, json_sprintf("BPF tracing is off: %s", base->reason));
 	add_missing(&reasons, m->model, base ? base->reason : "");
 	add_reason(&reasons, n_lost, "%llu records were lost", n_lost);
 	add_reason(&reasons, m->bad_records, "%llu records made no sense", m->bad_records);
-	add_reason(&reasons, n_refused, "%llu entries were refused by a limit", n_refused);
+	add_reason(&reasons, n_refused, "%llu entries found no room in a table", n_refused);
 	add_reason(&reasons, m->untold, "%llu events were not told, for there was no memory",
 		   m->untold);
 	add_reason(&reasons, m->doubtful,
@@ -84,13 +111,14 @@ json_t *manager_status(struct manager *m)
 	struct violation_totals v;
 	const struct record_base *base;
 	struct model_totals t;
-	json_t *reasons, *status;
+	json_t *reasons, *refused = json_array(), *status;
 	uint64_t events = 0;
 
 	violations_totals(m->violations, &v);
 	base = model_base(m->model);
 	model_totals(m->model, &t);
-	reasons = manager_reasons(m, &t);
+	reasons = manager_reasons(m);
+	manager_each_refused(m, add_refused, &refused);
 	for (enum change_type type = 0; type < CHANGE_TYPE_MAX; type++)
 		events += t.changes[type];
 	status = json_pack(
@@ -108,13 +136,12 @@ json_t *manager_status(struct manager *m)
 		(json_int_t)t.records, "lost", model_lost_to_json(m->model), "snapshots",
 		(json_int_t)t.snapshots, "snapshot_us", (json_int_t)(t.snapshot_ns / 1000),
 		"corrections", model_corrections_to_json(m->model), "events", (json_int_t)events,
-		"refused", model_refused_to_json(m->model), "violations_open", (json_int_t)v.n_open,
-		"violations_refused", (json_int_t)v.refused, "store", store_to_json(m),
-		"vector_space", model_space_to_json(m->model), "vector_space_reason",
-		model_space_reason(m->model), "pmus", (json_int_t)t.pmus, "counters",
-		manager_counters_to_json(m), "exporter", manager_export_to_json(m), "clients",
-		sink_varlink_clients_to_json(m->varlink), "log_level",
-		log_level_to_name(log_level()), "guard", manager_guard_state(m));
+		"refused", refused, "violations_open", (json_int_t)v.n_open, "violations_refused",
+		(json_int_t)v.refused, "store", store_to_json(m), "vector_space",
+		model_space_to_json(m->model), "vector_space_reason", model_space_reason(m->model),
+		"pmus", (json_int_t)t.pmus, "counters", manager_counters_to_json(m), "exporter",
+		manager_export_to_json(m), "clients", sink_varlink_clients_to_json(m->varlink),
+		"log_level", log_level_to_name(log_level()), "guard", manager_guard_state(m));
 	json_merge(&status, manager_restart_to_json(m));
 	return status;
 }

@@ -129,6 +129,12 @@ static const struct metric_family families[] = {
 		"For the reason overload these are changes that were applied and judged all the "
 		"same, and the history has a gap with their number.",
 	},
+	[METRIC_ENTRIES_REFUSED] = {
+		"entries_refused", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, { "table" },
+		"What a table with a limit had no room for.",
+		"Only tables that refused something. What the BPF programs note for themselves "
+		"is in the tables program-tasks, program-messages and program-doorbells.",
+	},
 	[METRIC_SNAPSHOTS] = {
 		"snapshots", METRIC_COUNTER, METRIC_PER_DAEMON, NULL, false, {},
 		"Walks over the kernel's tables.",

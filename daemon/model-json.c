@@ -215,7 +215,7 @@ json_t *model_corrections_to_json(const struct model *model)
 	return array;
 }
 
-json_t *model_refused_to_json(const struct model *model)
+const char *model_table_name(enum table table)
 {
 	static const char *const names[] = {
 		[TABLE_DOMAINS] = "domains",
@@ -238,10 +238,16 @@ json_t *model_refused_to_json(const struct model *model)
 		[TABLE_COUNTERS] = "counters",
 	};
 	_Static_assert(sizeof(names) / sizeof(*names) == TABLE_MAX, "a table has no name");
+
+	return names[table];
+}
+
+json_t *model_refused_to_json(const struct model *model)
+{
 	json_t *array = json_array();
 
 	for (enum table t = 0; t < TABLE_MAX; t++)
-		append_count(&array, names[t], model->refused[t]);
+		append_count(&array, model_table_name(t), model->refused[t]);
 	return array;
 }
 

@@ -67,6 +67,9 @@ struct model_limits {
 	((struct model_limits){ { 65536, 262144, 524288, 524288, 65536, 262144, 256, 256, 4096,    \
 				  4096, 1024, 65536, 262144, 262144, 64, 8192, 65536, 8192 } })
 
+/* Static string */
+const char *model_table_name(enum table table);
+
 typedef void (*model_change_fn)(const struct change *change, void *userdata);
 
 /* @change may be NULL. @ret is the caller's, freed with model_free(). -ENOMEM. */

@@ -138,6 +138,23 @@ uint64_t probe_dropped(const struct probe *probe)
 	return n;
 }
 
+uint64_t probe_refused_notes(const struct probe *probe, enum program_note note)
+{
+	return probe->tracing ? __atomic_load_n(&probe->stats->refused[note], __ATOMIC_RELAXED) : 0;
+}
+
+const char *probe_note_name(enum program_note note)
+{
+	static const char *const names[] = {
+		[PROGRAM_NOTE_TASK] = "program-tasks",
+		[PROGRAM_NOTE_MESSAGE] = "program-messages",
+		[PROGRAM_NOTE_DOORBELL] = "program-doorbells",
+	};
+	_Static_assert(sizeof(names) / sizeof(*names) == PROGRAM_NOTE_MAX, "a note has no name");
+
+	return names[note];
+}
+
 static bool program_info(const struct hook_state *hook, struct bpf_prog_info *ret)
 {
 	__u32 size = sizeof(*ret);

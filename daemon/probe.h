@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cxlirqd/program.h>
 #include <cxlirqd/record.h>
 
 struct probe;
@@ -53,6 +54,10 @@ bool probe_can_walk(const struct probe *probe);
  */
 uint64_t probe_dropped(const struct probe *probe);
 uint64_t probe_missed(const struct probe *probe);
+
+/* The same of what programs could not note for themselves (enum program_note); name: static string. */
+uint64_t probe_refused_notes(const struct probe *probe, enum program_note note);
+const char *probe_note_name(enum program_note note);
 
 /*
  * Calls @each for each program that is attached, with what the kernel counts of its runs; it counts

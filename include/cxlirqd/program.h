@@ -9,10 +9,19 @@
 /* What the hash that makes keys of addresses (bpf/cxlirqd.bpf.c) begins with: its constants and the secret */
 #define KEY_STATE 4
 
-/* Records by type: put into the ring, and those that found no room there */
+/* What programs note from one hook to the next, each in a map of its own */
+enum program_note {
+	PROGRAM_NOTE_TASK, /* what a task is in the middle of */
+	PROGRAM_NOTE_MESSAGE,
+	PROGRAM_NOTE_DOORBELL,
+	PROGRAM_NOTE_MAX
+};
+
+/* Records by type: put into the ring, and those that found no room there; notes that found none */
 struct emit_stats {
 	__u64 sent[RECORD_TYPE_MAX];
 	__u64 lost[RECORD_TYPE_MAX];
+	__u64 refused[PROGRAM_NOTE_MAX];
 };
 
 /* Addresses of kernel data, 0 = the kernel does not tell. They stay in the kernel's memory. */

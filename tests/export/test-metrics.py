@@ -36,13 +36,13 @@ CONTRACT = {
     "vector_space": "cpu state", "cpmu_events_total": "pmu event",
     "cpmu_time_enabled_seconds_total": "pmu event", "cpmu_time_running_seconds_total": "pmu event",
     "guard_denied_total": "provider", "records_total": "type", "records_lost_total": "reason",
-    "events_untold_total": "reason",
+    "events_untold_total": "reason", "entries_refused_total": "table",
     "snapshots_total": "", "snapshot_duration_seconds": "", "snapshot_corrections_total": "kind",
     "bpf_program_runs_total": "program", "bpf_program_run_seconds_total": "program",
     "sink_dropped_total": "sink", "series_dropped_total": "",
 }
 # what a recorded trace has nothing of
-NEVER_REPLAYED = {"guard_denied_total", "bpf_program_runs_total", "bpf_program_run_seconds_total"}
+NEVER_REPLAYED = {"guard_denied_total", "entries_refused_total", "bpf_program_runs_total", "bpf_program_run_seconds_total"}
 UNCUT = {"build_info", "up", "violations_total", "violations_open", "records_lost_total", "events_untold_total",
          "series_dropped_total"}
 failures = 0
@@ -273,6 +273,8 @@ def compare_status(name, client, events, values):
          of(values, "records_lost_total", "reason"))
     same(f"{name}: events_untold_total", of(values, "events_untold_total", "reason"),
          {("overload",): 0, ("no-memory",): 0})
+    same(f"{name}: entries_refused_total", of(values, "entries_refused_total", "table"),
+         {(c["kind"],): c["count"] for c in status["refused"]})
     records = of(values, "records_total", "type")
     check(f"{name}: records_total", sum(records.values()) - records["invalid",] == status["records"], records)
     check(f"{name}: walks", values[PREFIX + "snapshots_total", ()] == status["snapshots"]

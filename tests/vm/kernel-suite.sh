@@ -18,7 +18,8 @@
 #     machine's own program also for a trace of arm64
 #   - the bench kernel: counters of CXL PMUs against the fixture and perf; the ledger
 #     against lspci and cxl, and tests/data/ledger (LEDGER=write makes that anew)
-#   - the bench kernel: metrics, while drivers and devices come and go
+#   - the bench kernel: metrics, while drivers and devices come and go; that what the programs have no
+#     room for is counted
 #   - the bench kernel: that the fixtures do as they say; each rule broken once,
 #     and its innocent twin; a cause for every change; no violation on
 #     well-behaved hardware
@@ -177,7 +178,7 @@ if [ "$kernel" = bench ]; then
 	witness "$work/remapped" --machine cxl-intel-iommu
 	parent "$work/evidence" VECTOR mutable
 	parent "$work/remapped" 'INTEL-IR-*' observed
-	for name in threaded client fixtures doorbells store soak; do
+	for name in threaded client fixtures doorbells notes store soak; do
 		scenario "$name"
 	done
 	scenario rules --results "$work/rules"
