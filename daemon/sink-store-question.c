@@ -34,24 +34,47 @@ static int is_late(void *userdata)
 	return store_monotonic_us() > *(int64_t *)userdata;
 }
 
+struct condition {
+	const char *text;
+	bool used;
+};
+
+static int select_all(char *text, size_t size, const struct condition *conditions, size_t n)
+{
+	int length = snprintf(text, size, "SELECT id, time_us FROM history WHERE 1");
+
+	for (size_t i = 0; i < n; i++)
+		if (conditions[i].used)
+			length += snprintf(text + length, size - (size_t)length, " AND %s",
+					   conditions[i].text);
+	return length;
+}
+
+/*
+ * What happened in a gap may have happened to anyone, so gaps are among the events of one interrupt or
+ * device, too. Both lists come in order from an index of their own, and are merged as they come.
+ */
 static int question_prepare(sqlite3 *db, const struct history_filter *filter, sqlite3_stmt **ret)
 {
-	const struct {
-		const char *text;
-		bool used;
-	} conditions[] = {
-		{ "irq = ?1", filter->has_irq },       { "device = ?2", filter->device },
-		{ "type = ?3", filter->type },	       { "time_us >= ?4", filter->since_us },
-		{ "time_us <= ?5", filter->until_us },
+	const struct condition since = { "time_us >= ?4", filter->since_us },
+			       until = { "time_us <= ?5", filter->until_us };
+	const struct condition asked[] = {
+		{ "irq = ?1", filter->has_irq },
+		{ "device = ?2", filter->device },
+		{ "type = ?3", filter->type },
+		since,
+		until,
 	};
-	char text[256];
-	int n = snprintf(text, sizeof(text), "SELECT id FROM history WHERE 1"), rc;
+	const struct condition gaps[] = { { "type = 'gap'", true }, since, until };
+	char text[512];
+	int n = select_all(text, sizeof(text), asked, sizeof(asked) / sizeof(*asked)), rc;
 
-	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
-		if (conditions[i].used)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, " AND %s",
-				      conditions[i].text);
-	snprintf(text + n, sizeof(text) - (size_t)n, " ORDER BY time_us DESC, id DESC");
+	if ((filter->has_irq || filter->device) && !filter->type) {
+		n += snprintf(text + n, sizeof(text) - (size_t)n, " UNION ALL ");
+		n += select_all(text + n, sizeof(text) - (size_t)n, gaps,
+				sizeof(gaps) / sizeof(*gaps));
+	}
+	snprintf(text + n, sizeof(text) - (size_t)n, " ORDER BY 2 DESC, 1 DESC");
 	rc = sqlite3_prepare_v2(db, text, -1, ret, NULL);
 	if (rc != SQLITE_OK)
 		return rc;

@@ -291,6 +291,35 @@ static void test_filters(void **state)
 	sink_store_free(store);
 }
 
+/* What is missing may have been anyone's. */
+static void test_filters_and_gaps(void **state)
+{
+	static const int64_t times[] = { 200, 250, 300, 600 };
+	struct sink_store *store = store_open(*state);
+	json_t *rows;
+
+	publish_at(store, 150, "gap", -1, NULL);
+	publish_at(store, 200, "vector-allocated", 30, "a");
+	publish_at(store, 250, "gap", -1, NULL);
+	publish_at(store, 260, "vector-allocated", 31, "b");
+	publish_at(store, 300, "vector-freed", 30, "a");
+	publish_at(store, 600, "gap", -1, NULL);
+	rows = rows_of(store, (struct history_filter){ .device = "a", .since_us = 200 }, NULL);
+	assert_int_equal(json_array_size(rows), 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(
+			json_integer_value(json_object_get(json_array_get(rows, i), "time_us")),
+			times[i]);
+	json_decref(rows);
+	assert_int_equal(count(store, .has_irq = true, .irq = 30), 5);
+	assert_int_equal(count(store, .has_irq = true, .irq = 30, .limit = 2), 2);
+	assert_int_equal(count(store, .has_irq = true, .irq = 31, .until_us = 260), 3);
+	assert_int_equal(count(store, .device = "c"), 3);
+	assert_int_equal(count(store, .device = "a", .type = "vector-freed"), 1);
+	assert_int_equal(count(store, .type = "vector-freed"), 1);
+	sink_store_free(store);
+}
+
 static int stop(const char *text, void *userdata)
 {
 	int *left = userdata;
@@ -481,11 +510,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, directory_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_roundtrip),	 TEST(test_again),   TEST(test_ids),
-		TEST(test_unknown_rule), TEST(test_killed),  TEST(test_absence),
-		TEST(test_batches),	 TEST(test_filters), TEST(test_limit),
-		TEST(test_age),		 TEST(test_size),    TEST(test_disabled),
-		TEST(test_directory),
+		TEST(test_roundtrip),	 TEST(test_again),     TEST(test_ids),
+		TEST(test_unknown_rule), TEST(test_killed),    TEST(test_absence),
+		TEST(test_batches),	 TEST(test_filters),   TEST(test_filters_and_gaps),
+		TEST(test_limit),	 TEST(test_age),       TEST(test_size),
+		TEST(test_disabled),	 TEST(test_directory),
 	};
 
 	unsetenv("JOURNAL_STREAM");
