@@ -192,6 +192,8 @@ int sink_journal_new(struct sink_journal **ret)
 
 struct sink_journal *sink_journal_free(struct sink_journal *journal)
 {
+	if (journal)
+		sink_journal_tend(journal, INT64_MAX);
 	free(journal);
 	return NULL;
 }

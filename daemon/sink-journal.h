@@ -24,7 +24,7 @@ struct sink_journal_counters {
 
 /* -ENOMEM */
 int sink_journal_new(struct sink_journal **ret);
-/* Returns NULL. */
+/* Says what it still holds back of gaps. Takes NULL, returns NULL. */
 struct sink_journal *sink_journal_free(struct sink_journal *journal);
 DEFINE_CLEANUP(struct sink_journal *, sink_journal_free);
 

@@ -317,6 +317,12 @@ static void test_overload(void **state)
 	sink_journal_tend(*state, 50 * SECOND);
 	assert_int_equal(n_sent, 5);
 	expect_field("CXLIRQ_LOST=7");
+	/* or in the end */
+	publish_gap_of(*state, "overload", 2, 31 * SECOND);
+	assert_int_equal(n_sent, 5);
+	*state = sink_journal_free(*state);
+	assert_int_equal(n_sent, 6);
+	expect_field("CXLIRQ_LOST=2");
 }
 
 /* ---- where there is no journal ---- */
