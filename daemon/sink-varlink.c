@@ -84,14 +84,16 @@ static int add_guard(const struct sink_varlink *sink, uint32_t irq, json_t *expl
 		words = sink->source.guard_words(irq, sink->source.userdata);
 	if (!words)
 		return 0;
-	return json_array_append_new(json_object_get(explanation, "text"), json_text(words));
+	return json_array_append_new(json_object_get(explanation, "text"), json_text(words)) < 0 ?
+		       -ENOMEM :
+		       0;
 }
 
 static int explain_subject(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	const char *subject = json_string_value(json_object_get(parameters, "subject"));
 	struct sink_varlink *sink = userdata;
-	json_t *explanation = NULL;
+	json_auto_t *explanation = NULL;
 	uint32_t irq;
 	int r;
 
@@ -103,13 +105,11 @@ static int explain_subject(struct varlink_call *call, json_t *parameters, void *
 	if (r == -ENOENT)
 		return sink_varlink_fail(call, "io.cxlirqd.NoSuchSubject",
 					 json_pack("{s:s}", "subject", subject));
+	if (r >= 0 && explain_is_irq(subject, &irq))
+		r = add_guard(sink, irq, explanation);
 	if (r < 0)
 		return r;
-	if (explain_is_irq(subject, &irq) && add_guard(sink, irq, explanation) < 0) {
-		json_decref(explanation);
-		return -ENOMEM;
-	}
-	return sink_varlink_reply(call, json_pack("{s:o}", "explanation", explanation));
+	return sink_varlink_reply(call, json_pack("{s:O}", "explanation", explanation));
 }
 
 /* Who may change something: root, and the members of the group */

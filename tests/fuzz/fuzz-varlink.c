@@ -5,8 +5,11 @@
  * but for streams, and whatever came, the next client is answered. Each input has a daemon of its
  * own.
  *
- * Started as root this may change things, too; they are this daemon's and nobody else's.
+ * Started as root this may change things, too; they are this daemon's and nobody else's. Every other
+ * input, by its length, is then a stranger's, who may not.
  */
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -16,8 +19,9 @@
 #include "trace.h"
 
 #define RECORDS 380 /* of the trace */
+#define STRANGER 65534
 
-static char socket_path[108], trace_path[108], config_path[108];
+static char socket_path[108], trace_path[108], config_path[108], way_in[108];
 
 /* Its devices, domains and some vectors; the rest would only take time. */
 static void make_trace(void)
@@ -53,6 +57,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		 socket_path);
 	fuzz_write_file(AT_FDCWD, config_path, settings, strlen(settings));
 	make_trace();
+	/* past the directories above, which are no stranger's business */
+	require(chmod(fuzz_directory(), 0711) == 0);
+	snprintf(way_in, sizeof(way_in), "/proc/self/fd/%d/socket",
+		 open(fuzz_directory(), O_PATH | O_CLOEXEC));
 	return 0;
 }
 
@@ -90,13 +98,16 @@ static void turn(struct manager *m)
 		log_set_level(LOG_EMERG);
 }
 
-static int dial(struct manager *m)
+static int dial(struct manager *m, bool stranger)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(address.sun_path, socket_path);
+	strcpy(address.sun_path, way_in);
+	stranger = stranger && geteuid() == 0;
+	require(!stranger || seteuid(STRANGER) == 0);
 	require(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	require(!stranger || seteuid(0) == 0);
 	turn(m);
 	return fd;
 }
@@ -156,7 +167,7 @@ static void say(struct manager *m, int fd, const uint8_t *data, size_t size)
 static void ask(struct manager *m)
 {
 	static const char call[] = "{\"method\":\"org.varlink.service.GetInfo\"}";
-	int fd = dial(m);
+	int fd = dial(m, false);
 
 	require(send(fd, call, sizeof(call), MSG_NOSIGNAL) == sizeof(call));
 	require(hear(m, fd) == 1);
@@ -168,7 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config config;
 	struct manager *m = start(&config);
-	int fd = dial(m);
+	int fd = dial(m, size % 2);
 
 	say(m, fd, data, size);
 	close(fd);
