@@ -9,8 +9,8 @@
  * input, by its length, is then a stranger's, who may not.
  */
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "fuzz.h"

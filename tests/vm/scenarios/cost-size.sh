@@ -106,7 +106,8 @@ others() {
 	peer node_exporter prometheus-node-exporter --collector.disable-defaults --collector.interrupts \
 		--web.listen-address=127.0.0.1:9100
 	if [ -n "$pid" ]; then
-		wait_for 60 wget -q -O /dev/null http://127.0.0.1:9100/metrics
+		wait_for 60 wget -q -O /dev/null http://127.0.0.1:9100/metrics ||
+			fail "node_exporter" "it does not answer: $(tail -n 2 /tmp/log.node_exporter)"
 		before=$(spent "$pid")
 		wget -q -O /tmp/scrape http://127.0.0.1:9100/metrics
 		tell_size node_exporter $(($(spent "$pid") - before))

@@ -92,8 +92,12 @@ origin=$!
 	echo $? >/tmp/attack.status
 ) &
 attack=$!
-# one that comes when many are waiting for all that was, and is told it first
-sleep 5
+# one that comes when others wait for all that was, and is told it, too: those who do not are 42 at most (16
+# of hold, 16 of half, 4 of garbage, 4 of deep, and two that behave)
+crowded() {
+	[ "$(cxlirqctl status --json | tr -d ' \n' | sed 's/.*"clients":{"connected":\([0-9]*\).*/\1/')" -ge 46 ]
+}
+check "late: it is crowded" wait_for 120 crowded
 hostile watch $socket "$out/latency.late" &
 late=$!
 until [ -e /tmp/over ]; do
