@@ -79,6 +79,7 @@ struct manager {
 	bool watched; /* systemd asks for signs of life */
 	uint64_t walk_due_ns; /* the walk that comes with a beat, 0 = none does */
 	uint64_t ring_seen; /* where in the ring we were at the last one */
+	sd_event_source *clock; /* NULL: nobody would tell that it is set */
 	sd_event_source *tick;
 	uint64_t tick_ns; /* what it is set to */
 	int64_t started_us;
@@ -189,6 +190,10 @@ int manager_count_start(const json_t *events, const char *pmu, struct counting *
 void manager_count_read(struct counting *counting, bool again, counted_fn each, void *each_userdata,
 			void *userdata);
 void manager_count_end(struct counting *counting, void *userdata);
+/* What is to be added to the time since boot for the time of day, now */
+int64_t manager_clock_offset_ns(void);
+/* Follows the time of day when it is set. Logs. */
+void manager_watch_clock(struct manager *m);
 /* How many kernel counters are open: a new object, null in a replay */
 json_t *manager_counters_to_json(const struct manager *m);
 

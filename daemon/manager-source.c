@@ -423,6 +423,7 @@ int manager_attach_sources(struct manager *m)
 	r = sd_event_source_set_enabled(m->timer, SD_EVENT_OFF);
 	if (r < 0 || m->replay)
 		return r;
+	manager_watch_clock(m);
 	manager_arm(m, false);
 	r = sd_event_add_time(m->event, &m->tick, CLOCK_BOOTTIME, UINT64_MAX, 100000, on_tick, m);
 	if (r < 0)

@@ -204,7 +204,7 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 	m->rules = config->rules;
 	m->replay = replay;
 	m->keep = keep && !replay;
-	m->realtime_offset_ns = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME));
+	m->realtime_offset_ns = manager_clock_offset_ns();
 	m->started_us = (int64_t)(now_ns(CLOCK_REALTIME) / 1000);
 	limits.entries[TABLE_VECTORS] = (uint32_t)config->max_vectors;
 	limits.entries[TABLE_DOMAINS] = (uint32_t)config->max_domains;
@@ -247,6 +247,7 @@ struct manager *manager_free(struct manager *m)
 	sd_event_source_unref(m->timer);
 	sd_event_source_unref(m->tick);
 	sd_event_source_unref(m->beat);
+	sd_event_source_unref(m->clock);
 	sink_varlink_free(m->varlink);
 	sink_report_free(m->report);
 	sink_metrics_free(m->metrics);

@@ -81,8 +81,8 @@ static void describe_features(const struct probe *probe, const struct descriptio
 	}
 }
 
-void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime_offset_ns,
-		    probe_emit_fn emit, void *userdata)
+void probe_describe_base(const struct probe *probe, uint64_t now_ns, int64_t realtime_offset_ns,
+			 probe_emit_fn emit, void *userdata)
 {
 	struct description d = { .now_ns = now_ns, .emit = emit, .userdata = userdata };
 	struct record_base base = { .realtime_offset_ns = realtime_offset_ns,
@@ -95,6 +95,14 @@ void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime
 	snprintf(base.machine, sizeof(base.machine), "%.23s", probe->uts.machine);
 	snprintf(base.reason, sizeof(base.reason), "%s", probe->reason);
 	emit(&base.header, userdata);
+}
+
+void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime_offset_ns,
+		    probe_emit_fn emit, void *userdata)
+{
+	struct description d = { .now_ns = now_ns, .emit = emit, .userdata = userdata };
+
+	probe_describe_base(probe, now_ns, realtime_offset_ns, emit, userdata);
 	for (size_t i = 0; i < probe->n_names; i++)
 		describe_name(&d, &probe->names[i]);
 	for (size_t i = 0; i < probe->n_hooks; i++) {

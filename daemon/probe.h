@@ -41,6 +41,10 @@ const char *probe_reason(const struct probe *probe);
 void probe_describe(const struct probe *probe, uint64_t now_ns, int64_t realtime_offset_ns,
 		    probe_emit_fn emit, void *userdata);
 
+/* The first of these alone: the time of day is another one. */
+void probe_describe_base(const struct probe *probe, uint64_t now_ns, int64_t realtime_offset_ns,
+			 probe_emit_fn emit, void *userdata);
+
 /* File descriptors of the ring map and the snapshot program, borrowed; -EBADF without tracing. */
 int probe_ring_fd(const struct probe *probe);
 int probe_snapshot_fd(const struct probe *probe);

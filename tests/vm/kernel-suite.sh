@@ -26,6 +26,7 @@
 #   - the guard: 10,000 writes of affinities in every way, and nothing moves; on the
 #     bench kernel also what it costs, and that it says so where it cannot be had
 #   - daemons that are stopped, killed and started while changes go on, without a gap
+#   - that the clock is set meanwhile
 #   - on Debian's kernels, which have lockdown: where tracing is refused, what
 #     is left, and that it says so; on the bench kernel: the demonstration
 
@@ -178,7 +179,7 @@ if [ "$kernel" = bench ]; then
 	witness "$work/remapped" --machine cxl-intel-iommu
 	parent "$work/evidence" VECTOR mutable
 	parent "$work/remapped" 'INTEL-IR-*' observed
-	for name in threaded client fixtures doorbells notes store soak; do
+	for name in threaded client fixtures doorbells notes clock store soak; do
 		scenario "$name"
 	done
 	scenario rules --results "$work/rules"
