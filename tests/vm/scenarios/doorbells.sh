@@ -91,8 +91,12 @@ life() {
 
 life first
 life second
-sleep 2
-cxlirqctl events --json >/tmp/events
+# all_told COUNT: so many events of doorbells are told
+all_told() {
+	cxlirqctl events --json >/tmp/events
+	[ "$(grep -c '"type":"doorbell"' /tmp/events)" -ge "$1" ]
+}
+check "its life is told" wait_for 30 all_told 10
 order=$(grep '"type":"doorbell"' /tmp/events | sed 's/.*"state":"\([a-z]*\)".*/\1/' | tr '\n' ' ')
 same "its life in order" "$order" \
 	"allocated requested published freed stale allocated requested published freed stale "

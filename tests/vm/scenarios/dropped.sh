@@ -40,6 +40,11 @@ doorbell_irq() {
 	awk '/cxlirq_doorbell/ { print $1 + 0; exit }' /proc/interrupts
 }
 
+# doorbell_is FIELD VALUE: so says the daemon of the one doorbell that there is
+doorbell_is() {
+	[ "$(cxlirqctl doorbells --json | sed -n "s/^.*\"$1\": \"\([^\"]*\)\".*/\1/p" | tail -n 1)" = "$2" ]
+}
+
 for module in cxlirq_epc cxlirq_epf; do
 	insmod "/lib/cxlirq/$module.ko" || fail "module" "$module does not load"
 done
@@ -55,7 +60,8 @@ function_new pci_epf_test other
 # the innocent twin: the first function, and another one behind it
 bind cxlirq_twin twin
 bind pci_epf_test other
-sleep 2
+check "the first function's doorbell is published" wait_for 30 doorbell_is state published
+sleep 2 # for what is not to come
 same "the first function's copy is taken" "$(cxlirqctl violations --all --json 2>/dev/null)" "[]"
 unbind twin
 
@@ -63,7 +69,7 @@ unbind twin
 echo Y >"$parameters/behind"
 bind cxlirq_twin twin
 irq=$(doorbell_irq)
-sleep 2
+check "it is judged" wait_for 30 doorbell_is verdict violated
 cxlirqctl violations --all --json >/tmp/violations
 cxlirqctl doorbells --json >/tmp/doorbells
 same "one violation" "$(grep '"rule":' /tmp/violations | tr -d ' \n')" \
@@ -76,7 +82,8 @@ same "the message that was lost" "$(tr -d ' \n' </tmp/violations | sed 's/.*"new
 	"$(printf '0x%08x' "$(event_of "$irq")")"
 same "the verdict" "$(grep -c '"verdict": "violated"' /tmp/doorbells)" 1
 unbind twin
-sleep 1
+check "its doorbell goes" wait_for 30 doorbell_is state freed
+sleep 1 # for what is not to come
 same "nothing more when it goes" "$(cxlirqctl violations --all --json | grep -c '"rule":')" 1
 check "cxlirqd is still there" kill -0 "$daemon"
 cxlirqctl events --json >/tmp/events
