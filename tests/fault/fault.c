@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <systemd/sd-event.h>
 #include <systemd/sd-journal.h>
@@ -376,6 +377,9 @@ CALL(int, sd_journal_sendv, (const struct iovec *fields, int n), (fields, n), EN
 
 /* the loop */
 CALL(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags), EMFILE, -1)
+CALL(int, timerfd_create, (int clock, int flags), (clock, flags), EMFILE, -1)
+CALL(int, timerfd_settime, (int fd, int flags, const struct itimerspec *to, struct itimerspec *was),
+     (fd, flags, to, was), ECANCELED, -1)
 CALL(int, sd_event_default, (sd_event * *event), (event), ENOMEM, -ENOMEM)
 CALL(int, sd_event_add_io,
      (sd_event * event, sd_event_source **source, int fd, uint32_t events,

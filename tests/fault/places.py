@@ -6,9 +6,13 @@ by through, with the offset in each.  The same archives are linked into all of t
 a unit test's program which came by first."""
 import bisect
 import collections
+import re
 import struct
 import subprocess
 
+CALL = re.compile(r"^ *[0-9a-f]+:\s+call\s.*<fault_(\w+)>\n *([0-9a-f]+):", re.M)
+# the first two only tell again what another has said; the third is not a call of the programs
+NEVER_FAIL = ("sqlite3_reset", "sqlite3_extended_errcode", "number")
 RECORD = struct.Struct("<QIHH64s8I")
 
 Place = collections.namedtuple("Place", "key name what calls test chain")
@@ -50,6 +54,21 @@ def read(path, symbols):
             what = what.rstrip(b"\0").decode()
             places.append(Place(key, " < ".join([what, *map(symbols.name, chain)]), what, calls, test, chain))
     return sorted(places, key=lambda place: place.name)
+
+
+def sites(symbols):
+    """{name: address} of each call in the program's code that can be made to fail, whoever comes by.  What a
+    function ends with, as a jump, is its caller's call, and not among them."""
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", symbols.program], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    return {f"{what} < {symbols.name(int(after, 16))}": int(after, 16) for what, after in CALL.findall(code)
+            if what not in NEVER_FAIL}
+
+
+def unreached(path):
+    """Patterns over "FILE CALL < FUNCTION" of calls that no way comes by."""
+    with open(path, encoding="utf-8") as file:
+        return [line.strip() for line in file if line.strip() and line[0] != "#"]
 
 
 def has_failed(path, key):

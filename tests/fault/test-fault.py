@@ -4,7 +4,7 @@
 or the store has failed once (fault.c): nothing crashes, nothing leaks, nothing hangs, and no violation
 is lost in silence.
 
-    test-fault.py [--all] [--depth N] [--place PATTERN] [WAY]...
+    test-fault.py [--all] [--list] [--depth N] [--place PATTERN] [WAY]...
 
 The ways through the programs are in ways.py: a replay printed, stored and served, this machine as
 sysfs shows it, and with --all the client's verbs and every unit test's program, all under AddressSanitizer.
@@ -21,6 +21,7 @@ import lzma
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,7 +59,10 @@ VERBS = [["status"], ["domains"], ["domains", "--tree"], ["devices"], ["devices"
          ["top", "--times", "1", "--interval", "0.1", "--json"], ["support"], ["snapshot"],
          ["snapshot", "--json"], ["diff", "../state.json"], ["diff", "../state.json", "--json"],
          ["diff", "../state.json", "../other.json"], ["record", "-o", "record", "--duration", "1"], ["ack", "1"],
-         ["reload"], ["log-level"], ["guard", "add", "--irq", "24"], ["vectors", "-o", "help"], ["--help"]]
+         ["reload"], ["log-level"], ["guard", "add", "--irq", "24"], ["vectors", "-o", "help"], ["--help"], ["--version"],
+         ["devices", "-o", "demands,offered"], ["explain", "nobody-here"], ["diff", "/"], ["--complete", "sta"],
+         ["--complete", "vectors", "-o", "irq,"], ["--complete", "--color="], ["--complete", "explain", ""],
+         ["--complete", "devices", "--json", "0000:"], ["--complete", "counters", "stat", "-e", ""]]
 
 
 def whose(report):
@@ -112,6 +116,11 @@ class Sweep:
         os.chmod(folder, 0o755)
         with lzma.open(TRACE) as packed, open(self.trace, "wb") as plain:
             plain.write(packed.read() + records.doorbells() + records.ledger())
+        # for somebody without privileges, who may not come to where they were built
+        self.programs = os.path.join(folder, "programs")
+        os.mkdir(self.programs)
+        for name in ("cxlirqd", "cxlirqctl", "kept"):
+            shutil.copy(os.path.join(PROGRAMS, name), self.programs)
 
     def run(self, leg, **env):
         """(run, path of the places' file, slot): leg.make's way once; the slot is to be given back."""
@@ -120,7 +129,8 @@ class Sweep:
         with open(log, "wb"):
             os.chmod(log, 0o666)
         outer = {k: v for k, v in os.environ.items() if not k.startswith("FAULT_")}
-        return leg.make(slot).run(leg.program, dict(
+        own = os.path.join(self.programs, os.path.basename(leg.program))
+        return leg.make(slot).run(leg.program if leg.kind == "unit" else own, dict(
             outer, ASAN_OPTIONS=ASAN, UBSAN_OPTIONS=f"print_stacktrace=1:exitcode={STATUS_BAD}", TMPDIR=slot,
             SANITIZED=SANITIZED, FAULT_PLACES=log, FAULT_DEPTH=str(self.arguments.depth), **env)), log, slot
 
@@ -174,6 +184,8 @@ class Sweep:
         if leg.good.status not in leg.make("").statuses or BAD.search(leg.good.errors):
             failed = re.findall(r"^(?:not ok|# \S+error: ).*", leg.good.output, re.M) if leg.kind == "unit" else []
             wrong = f"status {leg.good.status}: {' '.join(failed)} {leg.good.errors[-600:]}"
+        elif isinstance(leg.make(""), ways.Served) and leg.make("").unanswered(leg.good):
+            wrong = f"no answer to {', '.join(leg.make('').unanswered(leg.good))}"
         if wrong:
             print(f"not ok {leg.name}: without a fault: {wrong}", flush=True)
             self.failed = True
@@ -199,7 +211,7 @@ class Sweep:
 
     def legs(self):
         kinds = [(kind.name, functools.partial(kind, trace=self.trace))
-                 for kind in (ways.Printed, ways.Kept, ways.Served, ways.Live)]
+                 for kind in (ways.Helped, ways.Printed, ways.Recorded, ways.Kept, ways.Served, ways.Live)]
         if self.arguments.all:
             folder = os.path.join(PROGRAMS, "unit")
             kinds += [("client", functools.partial(ways.Asked, trace=self.trace, arguments=verb)) for verb in VERBS]
@@ -217,6 +229,10 @@ class Sweep:
             for leg, (leg.good, leg.found) in zip(legs, pool.map(self.list, legs)):
                 pass
             legs = [leg for leg in legs if self.is_sound(leg)]
+            if self.arguments.all and not self.arguments.ways:
+                self.tell_sites(legs)
+            if self.arguments.list:
+                return not self.failed
             for leg in legs:
                 leg.chosen = self.choose(leg)
             # all of them at once, for no processor to wait for a way's last place
@@ -224,6 +240,29 @@ class Sweep:
             for leg, futures in zip(legs, results):
                 self.take(leg, (future.result() for future in futures))
         return self.tell()
+
+    def tell_sites(self, legs):
+        """Calls in the daemon's and the client's code that no way came by are those that unreached.txt says why of."""
+        reached = {" < ".join(place.name.split(" < ")[:2]) for leg in legs for place in leg.found}
+        patterns = table.unreached(os.path.join(HERE, "unreached.txt"))
+        total, known, unknown, unused = 0, 0, 0, set(patterns)
+        for program in ("cxlirqd", "cxlirqctl"):
+            symbols = self.symbols(os.path.join(PROGRAMS, program))
+            sites = table.sites(symbols)
+            total += len(sites)
+            for name in sorted(sites.keys() - reached):
+                file = symbols.lines([sites[name]]).rsplit(":", 1)[0].rsplit("/", 2)
+                title = f"{'/'.join(file[-2:])} {name.split('+')[0]}"
+                said = [pattern for pattern in patterns if fnmatch.fnmatch(title, pattern)]
+                known, unknown = known + bool(said), unknown + (not said)
+                unused -= set(said)
+                if not said:
+                    print(f"not ok nobody comes by: {title} ({symbols.lines([sites[name]])})")
+        for pattern in sorted(unused):
+            print(f"not ok unreached.txt: all come by: {pattern}")
+        print(f"{'not ' if unknown or unused else ''}ok calls that may fail, in the code: {total}, of which "
+              f"{total - known - unknown} are come by, and unreached.txt says why {known} are not")
+        self.failed |= bool(unknown or unused)
 
     def tell(self):
         """A line for each kind of way, and one of what never failed."""
@@ -292,6 +331,7 @@ class Asked:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--all", action="store_true", help="every place, on each way")
+    parser.add_argument("--list", action="store_true", help="let nothing fail: only look who comes by where")
     parser.add_argument("--depth", type=int, default=2)
     parser.add_argument("--place", help="places of this name only, a pattern")
     parser.add_argument("ways", nargs="*", help="names or patterns; default: all")

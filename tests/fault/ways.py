@@ -5,6 +5,7 @@ A way is run in a folder of its own, with the environment that has a place fail,
 complaint() says what is wrong with one, beside the one in which nothing failed: None, if the program
 said what it lacks, or lacks nothing."""
 import collections
+import gzip
 import json
 import os
 import re
@@ -35,9 +36,15 @@ CALLS = [("GetStatus", {}), ("ListViolations", {"all": True}), ("ListVectors", {
          ("ListCounters", {}), ("Monitor", {}), ("ListHistory", {}), ("Record", {}), ("ListGuards", {}),
          ("AddGuard", {"irq": 24, "restore": False}), ("SetGuardMode", {"mode": "off"}),
          ("SetLogLevel", {"level": "info"}), ("Reload", {}), ("Acknowledge", {"ids": [1]})]
+# systemd's interface, on a socket of its own
+REPORT_CALLS = ["Describe", "List"]
 LAST_CALLS = [("GetStatus", {}), ("ListViolations", {"all": True})]
-STREAMS = {"Monitor": 3, "ListHistory": 1, "Record": 1}
-PATHS = ["/metrics", "/metrics.json", "/healthz", "/", "/page.js", "/api/state", "/picture.svg", "/nothing"]
+STREAMS = {"Monitor": 3, "ListHistory": 1, "Record": 1, "Describe": 1 << 20, "List": 1 << 20}
+PATHS = ["/metrics", "/metrics.json", "/healthz", "/", "/page.js", "/state.json", "/picture.svg"]
+# what gets another answer than 200
+WRONG = [("GET", "/nothing"), ("POST", "/metrics")]
+# what has no good answer in a replay, where no guard is
+REFUSED = {"AddGuard", "SetGuardMode"}
 # what a replay always answers the same
 STEADY = ["ListVectors", "ListDevices", "ListDomains", "ListDoorbells", "Snapshot", "Explain", "ListCounters"]
 
@@ -107,6 +114,35 @@ class Printed:
         if answer != json.loads(good.output) and not answer["refused"] and not answer["lost"]:
             return "it printed something else, and does not say so"
         return None
+
+
+class Recorded(Printed):
+    """... and written to a file again."""
+    name = "recorded"
+
+    def run(self, program, env):
+        record = os.path.join(self.folder, "again")
+        run = execute([program, "--replay", self.trace, "--once", "--record", record], env, self.folder)
+        size = os.path.getsize(record) if os.path.exists(record) else None
+        return run._replace(rows=size)
+
+    def complaint(self, run, good):
+        if run.status == 0 and run.rows != good.rows and not run.errors:
+            return "it wrote less, and does not say so"
+        return super().complaint(run, good)
+
+
+class Helped(Printed):
+    """The daemon's help."""
+    name = "helped"
+
+    def run(self, program, env):
+        return execute([program, "--help"], env, self.folder)
+
+    def complaint(self, run, good):
+        if run.status == 0 and run.output != good.output:
+            return "it printed less, and does not say so"
+        return ended_wordless(run)
 
 
 class Kept(Printed):
@@ -198,14 +234,14 @@ class Service:
         return status, said
 
 
-def call(path, method, parameters):
+def call(path, method, parameters, interface="io.cxlirqd"):
     """The answer's parameters; None: there is none, or it is an error."""
     replies = STREAMS.get(method, 1)
     try:
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(ANSWER_SECONDS)
             s.connect(path)
-            message = {"method": f"io.cxlirqd.{method}", "parameters": parameters}
+            message = {"method": f"{interface}.{method}", "parameters": parameters}
             if method in STREAMS:
                 message["more"] = True
             s.sendall(json.dumps(message).encode() + b"\0")
@@ -224,14 +260,15 @@ def call(path, method, parameters):
         return None
 
 
-def fetch(path, what, pause):
-    """The body of a whole answer 200; None: there is none.  After a @pause the daemon has met who has not asked yet."""
+def fetch(path, what, pause=0, verb="GET", expected=200):
+    """The body of a whole answer; None: there is none.  After a @pause the daemon has met who has not asked yet."""
     try:
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(ANSWER_SECONDS)
             s.connect(path)
             time.sleep(pause)
-            s.sendall(f"GET {what} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            s.sendall(f"{verb} {what} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+                      "Connection: close\r\n\r\n".encode())
             data = b""
             while piece := s.recv(1 << 20):
                 data += piece
@@ -241,7 +278,9 @@ def fetch(path, what, pause):
         return None
     head, _, body = data.partition(b"\r\n\r\n")
     size = re.search(rb"(?i)content-length: (\d+)", head)
-    return body.decode() if b" 200 " in head and size and int(size[1]) == len(body) else None
+    if f" {expected} ".encode() not in head.split(b"\r\n")[0] or not size or int(size[1]) != len(body):
+        return None
+    return (gzip.decompress(body) if re.search(rb"(?i)content-encoding: gzip", head) else body).decode()
 
 
 class Served:
@@ -263,21 +302,28 @@ class Served:
         os.mkdir(store)
         os.chmod(store, 0o777)
         config = os.path.join(self.folder, "conf")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"[Daemon]\nSocket={self.folder}/s\nUser=\n[Trace]\nPinDirectory=\n"
-                       f"[Export]\nListen=unix:{self.folder}/h\nReport={store}\n[Store]\nDirectory={store}\n")
-        for name in ("s", "h"):
+        self.settings(config, store)
+        for name in ("s", "h", "r"):
             if os.path.exists(os.path.join(self.folder, name)):
                 os.unlink(os.path.join(self.folder, name))
-        service = Service(self.folder, [program, "-c", config, *self.arguments()], env, self.user)
+        # as one whose journal is somewhere else than its standard error
+        service = Service(self.folder, [program, "-c", config, *self.arguments()], dict(env, JOURNAL_STREAM="1:1"),
+                          self.user)
         answers, stuck = {}, None
         try:
             if service.is_ready():
+                self.settings(config, store, "[Trace]\nRingSize=4M\n[Daemon]\nNobodyKnows=1\n")
                 answers = self.talk()
         except TimeoutError:
             stuck = f"no answer in {ANSWER_SECONDS} s"
         status, said = service.stop()
         return Run(stuck or status, said, answers, rows_of(os.path.join(store, "history.db")))
+
+    def settings(self, config, store, more=""):
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"[Daemon]\nSocket={self.folder}/s\nUser=\n[Trace]\nPinDirectory=\n"
+                       f"[Export]\nListen=unix:{self.folder}/h\nReport={self.folder}/r\n"
+                       f"[Store]\nDirectory={store}\n{more}")
 
     def talk(self):
         answers = {}
@@ -285,6 +331,10 @@ class Served:
             answers[f"{method} {i}"] = call(f"{self.folder}/s", method, parameters)
         for i, what in enumerate(PATHS):
             answers[what] = fetch(f"{self.folder}/h", what, 0 if i else PAUSE)
+        for verb, what in WRONG:
+            answers[f"{verb} {what}"] = fetch(f"{self.folder}/h", what, 0, verb, 405 if verb == "POST" else 404)
+        for method in REPORT_CALLS:
+            answers[f"report {method}"] = call(f"{self.folder}/r", method, {}, "io.systemd.Metrics")
         for method, parameters in LAST_CALLS:
             answers[method] = call(f"{self.folder}/s", method, parameters)
         return answers
@@ -312,6 +362,10 @@ class Served:
         if lost:
             return f"violations were lost in silence: {sorted(map(str, lost))}"
         return self.differs(run.output, good.output)
+
+    def unanswered(self, run):
+        """What has no good answer though nothing fails: nobody would see then that it has none."""
+        return [name for name, answer in run.output.items() if answer is None and name.split(" ")[0] not in REFUSED]
 
     def differs(self, answers, good):
         for name, answer in answers.items():
@@ -341,6 +395,9 @@ class Live(Served):
     def arguments(self):
         return []
 
+    def unanswered(self, run):
+        return []  # what is here is not known
+
     def complaint(self, run, good):
         # this machine's status always has the reason why nothing is traced
         if run.output and run.output.get("GetStatus"):
@@ -353,19 +410,21 @@ class Live(Served):
 class Asked:
     """The client, one verb after the other, of a daemon on which nothing fails."""
     program = "cxlirqctl"
+    WRONG = ["guard add", "explain nobody-here", "diff /"]
 
     def __init__(self, folder, trace, arguments):
         self.folder, self.trace, self.arguments = folder, trace, arguments
         self.name = " ".join(["cxlirqctl", *arguments])
         # a replay has no guard to be given orders; 3: there are violations
-        self.statuses = (1,) if arguments[:2] == ["guard", "add"] else (0, 3)
+        self.statuses = (1,) if " ".join(arguments[:2]) in self.WRONG else (0, 3)
 
     def run(self, program, env):
         for name in ("record", "record.partial"):  # which would not be written again
             if os.path.exists(os.path.join(self.folder, name)):
                 os.unlink(os.path.join(self.folder, name))
-        return execute([program, "-S", os.path.join(os.path.dirname(self.trace), "asked"), "--no-pager",
-                        *self.arguments], env, self.folder)
+        socket_options = ["-S", os.path.join(os.path.dirname(self.trace), "asked"), "--no-pager"]
+        first = self.arguments[:1] if self.arguments[0] == "--complete" else []
+        return execute([program, *first, *socket_options, *self.arguments[len(first):]], env, self.folder)
 
     def complaint(self, run, good):
         if run.status != good.status:
