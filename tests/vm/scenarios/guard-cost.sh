@@ -19,6 +19,8 @@ ROUNDS=800
 OPEN_MAX=60
 # of any other call: what the kernel takes to call a program at all is most of it
 CALL_MAX=256
+# what file-cost measures; only the write of proc-comm is not judged
+CALLS=13
 
 virtio=$(basename "$(readlink -f /sys/bus/virtio/drivers/virtio_net/virtio*/..)")
 irq=$(basename -a "/sys/bus/pci/devices/$virtio/msi_irqs"/* | sort -n | head -n 1)
@@ -31,9 +33,9 @@ cxlirqctl guard add --irq "$irq" >/dev/null 2>&1
 
 # In turn, so that nothing else which comes with time counts
 for _ in 1 2 3; do
-	file-cost $ROUNDS >>/tmp/without
+	file-cost $ROUNDS >>/tmp/without || fail "file-cost without the guard" "exit status $?"
 	cxlirqctl guard mode enforce || fail "it is loaded" "exit status $?"
-	file-cost $ROUNDS >>/tmp/with
+	file-cost $ROUNDS >>/tmp/with || fail "file-cost with the guard" "exit status $?"
 	check "it denies meanwhile" sh -c "! echo 0 >/proc/irq/$irq/smp_affinity_list"
 	cxlirqctl guard mode off || fail "it is removed" "exit status $?"
 done
@@ -45,7 +47,12 @@ least() {
 	awk '!($1 " " $2 in n) || $3 < n[$1 " " $2] { n[$1 " " $2] = $3 } END { for (i in n) print i, n[i] }' "$1" | sort
 }
 least /tmp/without >/tmp/least
-least /tmp/with | cut -d ' ' -f 3 | paste -d ' ' /tmp/least - >/tmp/cost
+least /tmp/with >/tmp/least.with
+same "calls measured without the guard" "$(wc -l </tmp/least)" $CALLS
+# those that both have
+awk 'NR == FNR { with[$1 " " $2] = $3; next } $1 " " $2 in with { print $0, with[$1 " " $2] }' \
+	/tmp/least.with /tmp/least >/tmp/cost
+same "the same calls measured with it" "$(wc -l </tmp/cost)" $CALLS
 while read -r file call without with; do
 	more=$((with - without))
 	note "$file $call: $without instructions, $more more with the guard"
