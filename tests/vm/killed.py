@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Judges what scenarios/killed.sh collected: killed.py DIRECTORY"""
 import collections
+import glob
 import json
 import os
 import sqlite3
@@ -13,6 +14,8 @@ sys.dont_write_bytecode = True
 import restart  # noqa: E402
 
 RULE = "immutable-message-changed"
+# scenarios/killed.sh copies the store after each tenth of its hundred kills
+COPIES = 10
 
 
 class Judge(restart.Judge):
@@ -20,13 +23,26 @@ class Judge(restart.Judge):
         with open(self.path(name), encoding="utf-8") as file:
             return json.load(file)
 
-    def judge_store(self):
-        connection = sqlite3.connect(self.path("main.db"))
+    def integrity(self, database):
+        connection = sqlite3.connect(self.path(database))
         try:
             found = connection.execute("PRAGMA integrity_check").fetchall()
+        except sqlite3.DatabaseError as error:
+            found = error
         finally:
             connection.close()
-        self.say("integrity_check of the store", found != [("ok",)] and str(found))
+        return found != [("ok",)] and f"{database}: {found}"
+
+    def judge_store(self):
+        self.say("integrity_check of the store", self.integrity("main.db"))
+        copies = sorted(os.path.basename(path) for path in glob.glob(self.path("round.*.db")))
+        # before SQLite folds it into the file
+        logs = sum(os.path.getsize(path) > 0 for path in glob.glob(self.path("round.*.db-wal")))
+        problems = [problem for problem in map(self.integrity, copies) if problem]
+        if len(copies) != COPIES:
+            problems.append(f"{len(copies)} copies, not {COPIES}")
+        print(f"# {len(copies)} copies of the store of the dead, {logs} of them with a write-ahead log")
+        self.say("integrity_check of the store as the dead left it", "; ".join(problems[:3]))
 
     def judge_violations(self, events):
         promised = {int(row[0]): (int(row[4], 0), int(row[5], 0)) for row in restart.rows(self.path("vectors"))
@@ -70,9 +86,12 @@ class Judge(restart.Judge):
         self.judge_violations(events)
         self.judge_model()
         self.judge_left()
-        status = self.json("status.json")
-        self.say("nothing lost", status["lost"] and str(status["lost"]))
-        self.say("nothing corrected", status["corrections"] and str(status["corrections"]))
+        # each that answered before it was killed
+        self.judge_status("killed")
+        for name in ("first.json", "status.json"):
+            status = self.json(name)
+            self.say(f"{name}: nothing lost", status["lost"] and str(status["lost"]))
+            self.say(f"{name}: nothing corrected", status["corrections"] and str(status["corrections"]))
         return 1 if self.failed else 0
 
 

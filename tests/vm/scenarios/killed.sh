@@ -4,6 +4,7 @@
 # A hundred daemons killed at any time: while they load, take over, walk, work; and each time a
 # message changes that somebody was told would not, with or without a daemon. In the end the history
 # must have each change once, each violation must be there once, and nothing may be left of the dead.
+# Each that answered has lost nothing, and the store is whole as the dead leave it.
 # The host judges (tests/vm/killed.py):
 #   run.sh bench scenarios/killed.sh -p build/cxlirqd -p build/cxlirqctl -- --results R
 #   killed.py R/killed
@@ -56,8 +57,18 @@ check "it knows them" wait_for 60 known
 # shellcheck disable=SC2046
 mover killed 0 1000000 3000 7 "$out/log.killed" 0,1,0-1 $(sed 's|.*|/proc/irq/&/smp_affinity_list|' "$out/irqs") &
 origin=$!
+# kept: the daemon answers, and what it says of itself is kept (the first one follows no other)
+kept() {
+	cxlirqctl status --json >/tmp/status.json 2>/dev/null || [ $? -eq 3 ] || return 1
+	case $round in
+	1) cp /tmp/status.json "$out/first.json" ;;
+	*) cp /tmp/status.json "$out/status.killed.$round" ;;
+	esac
+}
 up=0
+round=0
 while read -r irq; do
+	round=$((round + 1))
 	# from some milliseconds to longer than a start takes; a fourth of them is not given that time on any host
 	random 4
 	random $((number ? 250 : 10))
@@ -65,10 +76,17 @@ while read -r irq; do
 	random 2
 	when=$number
 	[ "$when" -eq 0 ] || echo "change $irq 0xfeed9000 $irq" >$msi/control
-	! answers || up=$((up + 1))
+	! kept || up=$((up + 1))
 	kill -9 "$daemon"
 	wait "$daemon" 2>/dev/null
 	[ "$when" -eq 1 ] || echo "change $irq 0xfeed9000 $irq" >$msi/control
+	# the store as the dead one left it, with what is not in the file itself yet
+	if [ $((round % 10)) -eq 0 ]; then
+		mkdir -p "/tmp/copies/$round/killed"
+		copy=/tmp/copies/$round/killed/round.$round.db
+		cp /tmp/state/history.db "$copy" || fail "round $round" "there is no store"
+		[ ! -e /tmp/state/history.db-wal ] || cp /tmp/state/history.db-wal "$copy-wal"
+	fi
 	start
 done </tmp/promised
 note "$up of $rounds answered when they were killed"
@@ -96,3 +114,8 @@ same "no socket is left" "$(find /run/cxlirqd -type s | wc -l)" 0
 find /run/cxlirqd /tmp/state "$pins" >"$out/left"
 cp /tmp/state/history.db "$out/main.db"
 result "$out"
+# one by one: memory is what they are in
+for copy in /tmp/copies/*; do
+	result "$copy/killed"
+	rm -rf "$copy"
+done
