@@ -85,9 +85,15 @@ for round in $(seq 0 $((rounds - 1))); do
 	sleep 2
 	echo "change $irq 0xfee00000 $((0x1000 + round))" >"$msi/control" ||
 		fail "round $round" "the message cannot be changed"
-	# a message that no operation completes is judged after a second
-	sleep "0.$((round * 37 % 100))"
-	[ $((round % 2)) -eq 0 ] && sleep 0.9
+	if [ $((round % 4)) -eq 0 ]; then
+		# killed as soon as somebody has seen it
+		wait_for 60 grep -q '"type": *"violation"' "/tmp/followed.$round" ||
+			fail "round $round" "nobody sees the violation"
+	else
+		# a message that no operation completes is judged after a second
+		sleep "0.$((round * 37 % 100))"
+		[ $((round % 2)) -eq 0 ] && sleep 0.9
+	fi
 	kill -9 "$daemon"
 	wait "$daemon" "$follower" 2>/dev/null
 done
