@@ -173,6 +173,7 @@ class Stage:
         self.events = []
         self.rows = {row["device"]: row for row in self.json("devices.json")}
         self.compared = 0
+        self.space_compared = 0
 
     def text(self, name):
         with open(os.path.join(self.folder, name), encoding="utf-8") as file:
@@ -222,9 +223,11 @@ class Stage:
 
     def check_space(self):
         before, after = self.text("VECTOR"), self.text("VECTOR.again")
+        # Something came between the two readings: not of this stage, and judge() wants one at least.
         if before != after:
             return
         whole, cpus = matrix(before)
+        self.space_compared = len(cpus)
         said = self.json("status.json")["vector_space"]
         for key, value in whole.items():
             yield from self.same(f"vector space: {key}", said[key], value)
@@ -322,7 +325,7 @@ def judge(results):
     """The number of things that are not as they should be."""
     if os.path.isdir(os.path.join(results, "ledger")):
         results = os.path.join(results, "ledger")
-    failed = 0
+    failed = stages = space = 0
     for stage in stages_of(results):
         bad = [line for check in (stage.check_lspci, stage.check_cxl, stage.check_vectors,
                                   stage.check_space, stage.check_words) for line in check()]
@@ -333,6 +336,13 @@ def judge(results):
             print(f"not ok {stage.name}: {line}")
         if not bad:
             print(f"ok {stage.name} ({stage.compared} comparisons)")
+        stages += 1
+        space += stage.space_compared > 0
+    if space:
+        print(f"ok vector space (compared in {space} of {stages} stages)")
+    else:
+        print(f"not ok vector space: it was compared in none of {stages} stages")
+        failed += 1
     return failed
 
 
