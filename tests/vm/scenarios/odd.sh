@@ -68,7 +68,8 @@ off() {
 	is sysfs degraded
 	because "BPF tracing is off: $1"
 	check "$name: and in the journal" grep -F "BPF tracing is off, serving what sysfs tells: $1" /tmp/log
-	cxlirqctl support --json >/tmp/support.json 2>/dev/null
+	cxlirqctl support --json >/tmp/support.json 2>/dev/null || [ $? -eq 3 ] || fail "$name: support" "exit status $?"
+	check "$name: there are hooks" grep -q '"attached": false' /tmp/support.json
 	check "$name: no hook is attached" sh -c '! grep -q "\"attached\": true" /tmp/support.json'
 	check "$name: every hook says why" sh -c '! grep -q "\"reason\": null" /tmp/support.json'
 	knows_interrupts "$name"

@@ -34,6 +34,7 @@ check "health" grep -q '"health": "degraded"' /tmp/out
 check "reason" grep -q 'BPF tracing is off: lockdown=confidentiality forbids tracing programs' /tmp/out
 
 exits 3 cxlirqctl support --json
+check "there are hooks" grep -q '"attached": false' /tmp/out
 check "no hook is attached" sh -c '! grep -q "\"attached\": true" /tmp/out'
 check "every hook says why" sh -c '! grep -q "\"reason\": null" /tmp/out'
 exits 3 cxlirqd --support
@@ -46,14 +47,17 @@ check "and why" grep -q 'BPF tracing is off' /tmp/err
 exits 0 cxlirqctl vectors --json
 cp /tmp/out /tmp/vectors
 awk -F: '$1 ~ /^ *[0-9]+$/ { print $1 + 0 }' /proc/interrupts >/tmp/irqs
+check "/proc/interrupts has some" test -s /tmp/irqs
 while read -r irq; do
 	grep -q "\"irq\": $irq,\$" /tmp/vectors || fail "irq $irq" "it is not among the vectors"
 done </tmp/irqs
+check "there are owners" grep -q '"relation"' /tmp/vectors
 check "owners are unknown" sh -c '! grep "\"relation\"" /tmp/vectors | grep -qv unknown'
 nvme=$(function_of nvme)
 exits 0 cxlirqctl vectors --device "$nvme" -n -o IRQ
 tr -d " " </tmp/out | grep . | sort -n -u >/tmp/said
 (cd "/sys/bus/pci/devices/$nvme/msi_irqs" && printf '%s\n' *) | sort -n >/tmp/there
+check "$nvme has interrupts" test -s /tmp/said
 check "provider" cmp /tmp/said /tmp/there
 
 kill "$daemon"
