@@ -67,7 +67,7 @@ def suites(build, sanitized):
         found.append((name, command, 900))
     for kernel in KERNELS + MATRIX_KERNELS:
         found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 3600))
-    found.append((PROOF, [os.path.join(HERE, "vm", "proof.sh")], 5400))
+    found.append((PROOF, [os.path.join(HERE, "vm", "proof.sh")], 7200))
     for guest in GUESTS + MATRIX_GUESTS:
         found.append((f"system/{guest.replace(':', '-')}",
                       [os.path.join(HERE, "system", "run.sh"), *guest.split(":")], 2400))
