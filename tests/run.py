@@ -15,7 +15,8 @@ What boots virtual machines runs in as many lanes as there are processors, at
 most two, for an emulated machine keeps one of them busy; all else one by one.
 The output of such a suite comes when it is over.
 
-The last line is always "N passed, N failed".
+The last line is always "N passed, N failed".  A signal ends what runs, each suite with all that it
+has started; what was not begun then is a failure.
 """
 import argparse
 import concurrent.futures
@@ -28,6 +29,8 @@ import sys
 import threading
 import time
 
+# So long has a suite to clean up, when all is to end
+GRACE = 5
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULT = re.compile(r"^(ok|not ok|skip)\s+(?:\d+ - )?(.*)$")
 KERNELS = ["bench", "arm64", "debian-6.12", "debian-6.1"]
@@ -90,6 +93,70 @@ class Count:
         self.bad += other.bad
 
 
+class Running:
+    """Each suite's processes are a group of their own, in a session of its own: a signal from the terminal does
+    not reach them."""
+    def __init__(self):
+        self.processes = set()
+        self.ending = None
+
+    def catch(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self.on_signal)
+
+    def kill(self, number):
+        for process in list(self.processes):
+            kill_group(process, number)
+
+    def on_signal(self, number, _frame):
+        if self.ending:
+            self.give_up()
+        self.ending = number
+        self.kill(signal.SIGTERM)
+        for seconds, what in ((GRACE, lambda: self.kill(signal.SIGKILL)), (2 * GRACE, self.give_up)):
+            after(seconds, what)
+
+    def give_up(self):
+        self.kill(signal.SIGKILL)
+        os._exit(128 + self.ending)
+
+    def start(self, command, env):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors="replace", env=env, start_new_session=True)
+        self.processes.add(process)
+        if self.ending:  # the signal came between the two
+            kill_group(process, signal.SIGTERM)
+        return process
+
+    def over(self, process):
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        if self.ending:  # what it leaves behind
+            kill_group(process, signal.SIGKILL)
+        status = process.wait()
+        self.processes.discard(process)
+        return status
+
+
+def after(seconds, what):
+    timer = threading.Timer(seconds, what)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def kill_group(process, number):
+    if process.returncode is not None:
+        return
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+RUNNING = Running()
+
+
 def allowed_skips():
     """Patterns over "SUITE what the skip says", a line each, of tests/skips."""
     path = os.path.join(HERE, "skips")
@@ -122,25 +189,28 @@ def take_line(name, line, count, skips):
 def run(name, command, seconds, skips, env, say):
     """One suite; @say gets its output, line by line."""
     count = Count()
+    if RUNNING.ending:
+        count.fail(name, "not begun")
+        return count
     say(f"# {name}")
     start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               errors="replace", env=env, start_new_session=True)
+    process = RUNNING.start(command, env)
     late = threading.Event()
 
     def stop():
         late.set()
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_group(process, signal.SIGKILL)
 
-    timer = threading.Timer(seconds, stop)
-    timer.start()
+    timer = after(seconds, stop)
     for line in process.stdout:
         line = line.rstrip("\n")
         take_line(name, line, count, skips)
         say(line)
-    status = process.wait()
+    status = RUNNING.over(process)
     timer.cancel()
-    if late.is_set():
+    if RUNNING.ending:
+        count.fail(name, f"ended by {signal.Signals(RUNNING.ending).name}")
+    elif late.is_set():
         count.fail(name, f"still running after {seconds} s, ended")
     elif status and not count.failed:
         count.fail(name, f"exit status {status} without a failed test")
@@ -158,10 +228,11 @@ def run_in_lanes(chosen, lanes, skips, env):
     def one(suite):
         said = []
         with lock:
-            print(f"# {suite[0]}: begun", flush=True)
+            if not RUNNING.ending:
+                print(f"# {suite[0]}: begun", flush=True)
         count = run(*suite, skips, env, said.append)
         with lock:
-            print("\n".join(said), flush=True)
+            print(*said, sep="\n", end="\n" if said else "", flush=True)
             total.add(count)
 
     with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
@@ -200,6 +271,7 @@ def main():
     if arguments.list:
         print("\n".join(s[0] for s in chosen))
         return 0
+    RUNNING.catch()
     count, skips = Count(), allowed_skips()
     lanes = min(2, len(os.sched_getaffinity(0)))
     for suite in [s for s in chosen if not boots_machines(s[0])]:
@@ -211,6 +283,8 @@ def main():
         print(f"{count.skipped} skipped, as tests/skips allows" if os.environ.get("CI")
               else f"{count.skipped} skipped")
     print(f"{count.passed} passed, {count.failed} failed")
+    if RUNNING.ending:
+        return 128 + RUNNING.ending
     return 1 if count.failed or not count.passed else 0
 
 
