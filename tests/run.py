@@ -69,7 +69,7 @@ def suites(build, sanitized):
     for name, command in scripts("vm"):
         found.append((name, command, 900))
     for kernel in KERNELS + MATRIX_KERNELS:
-        found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 3600))
+        found.append((f"vm/{kernel}", [os.path.join(HERE, "vm", "kernel-suite.sh"), kernel], 7200))
     found.append((PROOF, [os.path.join(HERE, "vm", "proof.sh")], 7200))
     for guest in GUESTS + MATRIX_GUESTS:
         found.append((f"system/{guest.replace(':', '-')}",
