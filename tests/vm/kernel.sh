@@ -123,17 +123,20 @@ get_debian() {
 # Every line of the fragment must have survived, or a test would fail for a
 # reason that nobody sees.
 check_config() {
-	local line option
+	local line option failed=0
 	while read -r line; do
 		case $line in
 		CONFIG_*) option=${line%%=*} ;;
 		"# CONFIG_"*" is not set") option=${line#\# } option=${option%% *} ;;
 		*) continue ;;
 		esac
-		grep -qxF -- "$line" "$1" ||
-			say "warning: $option did not take effect: asked for \"$line\"," \
+		grep -qxF -- "$line" "$1" || {
+			say "$option did not take effect: asked for \"$line\"," \
 				"got \"$(grep -E "^(# )?${option}[= ]" "$1" || echo nothing)\""
+			failed=1
+		}
 	done <"$fragment"
+	[ "$failed" -eq 0 ] || die "$fragment: not all of it took effect"
 }
 
 # The stock rule for header packages prunes the tree; vmlinux is what the
