@@ -60,7 +60,7 @@ def suites(build, sanitized):
         for entry in sorted(os.listdir(folder)):
             if entry.startswith("test-") and "." not in entry:
                 found.append((f"unit/{entry}", [os.path.join(folder, entry)], 300))
-    for room, seconds in (("unit", 300), ("replay", 600), ("fuzz", 600), ("fault", 600), ("client", 600),
+    for room, seconds in (("unit", 300), ("replay", 600), ("fuzz", 1200), ("fault", 600), ("client", 600),
                           ("export", 600), ("bench", 600)):
         for name, command in scripts(room):
             found.append((name, command, seconds))
