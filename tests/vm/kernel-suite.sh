@@ -154,11 +154,7 @@ if [ "$kernel" = debian-6.12 ] || [ -n "${MATRIX:-}" ]; then
 	odd
 fi
 
-if [ "$kernel" = arm64 ]; then
-	echo "skip service this kernel is built without seccomp"
-else
-	scenario service
-fi
+scenario service
 
 if [ "$TARGET" = arm64 ]; then
 	if [ -s "$work/evidence/events.json" ] &&
