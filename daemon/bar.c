@@ -110,7 +110,7 @@ void bar_apply(struct model *model, const struct record_bar *r)
 			bar = bar_add(model, &key);
 		if (!bar)
 			return;
-		bar->doubtful = false;
+		bar->doubtful = r->header.flags & RECORD_F_DOUBTFUL;
 		bar->n_windows = 1;
 		bar->windows[0] = r->window;
 		if (r->n_submaps) {

@@ -340,9 +340,11 @@ static void bar_save(const struct saving *s, const struct bar *bar)
 				.n_submaps = bar->n_windows > 1 ? bar->n_windows : 0,
 				.window = bar->windows[0] };
 
-	/* what is in doubt proves nothing, and the next walk tells what the function wants */
-	if (bar->doubtful || !bar->n_windows)
+	if (!bar->n_windows)
 		return;
+	/* no walk tells it again, and what is published by it stays so */
+	if (bar->doubtful)
+		r.header.flags |= RECORD_F_DOUBTFUL;
 	memcpy(r.submaps, bar->windows, sizeof(r.submaps));
 	save(s, &r.header);
 }

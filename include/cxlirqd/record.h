@@ -92,6 +92,8 @@ enum record_cause {
 #define RECORD_F_KTHREAD 1 /* the current task is a kernel thread */
 /* ... a CPU's hotplug thread, running a callback that somebody installs: no CPU comes or goes */
 #define RECORD_F_INSTALL 2
+/* in a state file: records were lost since this was told, and it may have ended */
+#define RECORD_F_DOUBTFUL 4
 
 struct record_header {
 	__u16 type;

@@ -192,6 +192,33 @@ static void test_walk_after_loss(void **state)
 	expect_no_finding(w);
 }
 
+/* The same, and the daemon restarts: what was published is so, and its message must not change. */
+static void test_restart_after_loss(void **state)
+{
+	struct world *w = *state;
+
+	ring_published(w);
+	tell(w, make_lost(1, "ring-full"));
+	WALK(true, SEEN);
+	world_restart(w);
+	WALK(true, SEEN);
+	forget(w);
+	expect_doorbells(w, PUBLISHED);
+	tell(w, make_action_freed(30, 7));
+	tell(w, make_message(30, RING(1), RING(2)));
+	ring_requested(w, RING(2));
+	expect_finding(w, "{'rule': 'doorbell-message-changed', 'irq': 30,"
+			  " 'old_message': {'data': '0x00000001'},"
+			  " 'new_message': {'data': '0x00000002'}}");
+	expect_no_finding(w);
+	/* that it was in doubt is known, too: neither another one is published, nor is this one not */
+	tell(w, with_ring(make_doorbell(RECORD_REASON_CREATED, 1, 31), RING(3)));
+	expect_doorbells(w, "[{'state': 'published'}, {'state': 'allocated', 'bar': null}]");
+	expect_no_finding(w);
+	tell(w, SET);
+	expect_doorbells(w, "[{'state': 'published'}, {'state': 'published', 'bar': 2}]");
+}
+
 /* ---- Too early ---- */
 
 static void test_early(void **state)
@@ -399,6 +426,7 @@ int main(void)
 		RULE_TEST(test_set_again),
 		RULE_TEST(test_walk),
 		RULE_TEST(test_walk_after_loss),
+		RULE_TEST(test_restart_after_loss),
 		RULE_TEST(test_early),
 		RULE_TEST(test_early_bar_first),
 		RULE_TEST(test_without_message),
