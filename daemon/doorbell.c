@@ -138,6 +138,23 @@ static void doorbell_forget_message(struct doorbell *doorbell)
 		doorbell->message = doorbell->reference = (struct record_msg){};
 }
 
+/* Whether a BAR maps it beyond doubt. */
+static bool doorbell_is_mapped(const struct model *model, const struct doorbell *doorbell)
+{
+	const struct bar *bar = bar_mapping(model, doorbell->epc, doorbell->func,
+					    msg_address(&doorbell->reference));
+
+	return bar && !bar->doubtful;
+}
+
+/* What maps one that is freed may have ended already, and when is not known. */
+void doorbells_doubt(struct model *model)
+{
+	for (struct doorbell *d = model->doorbells; d; d = d->hh.next)
+		if (d->freed)
+			d->bar = -1;
+}
+
 /* A file may have times in any order. */
 static uint64_t stale_since(const struct doorbell *doorbell, const struct record_header *header)
 {
@@ -274,7 +291,7 @@ static void doorbell_end(struct model *model, struct doorbell *doorbell,
 	doorbell->freed_by = cause_driver(header);
 	doorbell->parent = 0;
 	doorbell_tell(model, doorbell, DOORBELL_FREED, header);
-	if (doorbell->bar >= 0 && doorbell->fixed_bar < 0)
+	if (doorbell->bar >= 0 && doorbell->fixed_bar < 0 && doorbell_is_mapped(model, doorbell))
 		model_want_tick(model, header->time_ns + TICK_NS);
 	else
 		doorbell->bar = -1;
@@ -506,6 +523,11 @@ void doorbells_tick(struct model *model, const struct record_header *header)
 			continue;
 		if (header->time_ns < d->freed_ns + TICK_NS) {
 			model_want_tick(model, d->freed_ns + TICK_NS);
+			continue;
+		}
+		/* a state file may have left out the BAR */
+		if (!doorbell_is_mapped(model, d)) {
+			d->bar = -1;
 			continue;
 		}
 		d->stale_ns = stale_since(d, header);

@@ -234,6 +234,8 @@ const struct bar *bar_mapping(const struct model *model, uint64_t epc, uint32_t 
 void doorbell_apply(struct model *model, const struct record_doorbell *r);
 void doorbell_apply_pattern(struct model *model, const struct record_pattern *r);
 void doorbells_free(struct model *model);
+/* Records were lost: of those that are freed nothing is proved any more. */
+void doorbells_doubt(struct model *model);
 /* A BAR of the controller was set or cleared, or @walk: was seen. */
 void doorbells_mapped(struct model *model, uint64_t epc, bool walk,
 		      const struct record_header *header);

@@ -228,6 +228,7 @@ static void apply_lost(struct model *model, const struct record_lost *r)
 	struct lost *lost = lost_find(model, r->reason);
 
 	bars_doubt(model);
+	doorbells_doubt(model);
 	demands_doubt(model);
 	if (__builtin_add_overflow(lost->count, r->count, &lost->count))
 		lost->count = UINT64_MAX;

@@ -125,6 +125,8 @@ bool rule_doorbell_stale_mapping(const struct model *model, const struct change 
 		return false;
 	doorbell_at(ret, model, change);
 	ret->has_irq = false;
+	/* that nothing has ended it */
+	ret->from_silence = d->stale_told;
 	finding_say(ret, "Doorbell %u of %s (" MSG ") was freed, and BAR %d mapped it %s %llu us.",
 		    d->key.index, name_of(d), MSG_ARGS(&d->reference), d->bar,
 		    d->stale_told ? "still, after" : "for another",

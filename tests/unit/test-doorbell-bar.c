@@ -325,6 +325,51 @@ static void test_stale_lasts(void **state)
 	expect_nothing(w);
 }
 
+/* A record was lost, before the release or after it: it may be the one of the BAR's end. */
+static void test_stale_doubtful(void **state)
+{
+	struct world *w = *state;
+
+	for (unsigned int round = 0; round < 4; round++) {
+		bool before = round & 1, told = round & 2;
+
+		ring_published(w);
+		tell(w, make_action_freed(30, 7));
+		if (before)
+			tell(w, make_lost(1, "ring-full"));
+		tell(w, make_doorbells_freed());
+		if (!before)
+			tell(w, make_lost(1, "ring-full"));
+		forget_events(w);
+		/* a clearing that comes is another one */
+		if (told)
+			tell(w, ring_bar(RECORD_REASON_REMOVED));
+		pass(w, 3 * SECOND);
+		expect_nothing(w);
+		expect_no_finding(w);
+		expect_doorbells(w, "[{'state': 'freed', 'bar': null}]");
+		tell(w, ring_bar(RECORD_REASON_REMOVED));
+		tell(w, make_free(30, 1));
+		expect_no_finding(w);
+		forget(w);
+	}
+}
+
+/* A state file that has the doorbell, and not the BAR: so older daemons wrote it after a loss. */
+static void test_stale_unknown(void **state)
+{
+	struct world *w = *state;
+
+	ring_published(w);
+	tell(w, make_action_freed(30, 7));
+	tell(w, make_doorbells_freed());
+	forget(w);
+	bars_free(w->model);
+	pass(w, 3 * SECOND);
+	expect_nothing(w);
+	expect_no_finding(w);
+}
+
 /* Set to something else, or used for the next one: that ends it too. */
 static void test_stale_ends(void **state)
 {
@@ -432,6 +477,8 @@ int main(void)
 		RULE_TEST(test_without_message),
 		RULE_TEST(test_stale),
 		RULE_TEST(test_stale_lasts),
+		RULE_TEST(test_stale_doubtful),
+		RULE_TEST(test_stale_unknown),
 		RULE_TEST(test_stale_ends),
 		RULE_TEST(test_stale_reallocated),
 		RULE_TEST(test_not_stale),

@@ -378,7 +378,8 @@ static const struct scene {
 					    { "epc0", "pci_epf_test.0", "0x00000002" } },
 	[RULE_DOORBELL_STALE_MAPPING] = { scene_stale_mapping,
 					  5,
-					  "{'device': '" FUNCTION "', 'irq': null, 'index': 0}",
+					  "{'device': '" FUNCTION "', 'irq': null, 'index': 0,"
+					  " 'from_silence': true}",
 					  { "BAR 2", "still, after 1000000 us", "0x00000001" } },
 	[RULE_PMU_VECTOR_MISPLACED] = { scene_misplaced,
 					11,
