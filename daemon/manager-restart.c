@@ -454,6 +454,8 @@ static void manager_keep_state(struct manager *m)
 
 void manager_take_over(struct manager *m)
 {
+	uint64_t dropped;
+
 	m->restart.known = probe_tracing(m->probe) && manager_resume(m);
 	if (!m->restart.known)
 		manager_new_lineage(m);
@@ -465,7 +467,8 @@ void manager_take_over(struct manager *m)
 	if (!m->restart.known)
 		return;
 	manager_drain(m);
-	m->restart.lost += probe_dropped(m->probe) - m->dropped;
+	dropped = probe_dropped(m->probe);
+	m->restart.lost += dropped > m->dropped ? dropped - m->dropped : 0;
 	manager_tell_lost(m);
 	log_info("went on where the daemon before ended: %llu records again, %llu that waited",
 		 (unsigned long long)m->restart.replayed, (unsigned long long)m->restart.waiting);

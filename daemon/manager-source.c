@@ -88,10 +88,20 @@ void manager_feed_lost(struct manager *m, uint64_t count, const char *reason)
 	manager_feed(&r.header, m);
 }
 
+/* What a state file says was told may be more than was: older ones added what the guard lost. */
+static bool manager_tell_more(struct manager *m, uint64_t count, uint64_t *told, const char *reason)
+{
+	uint64_t more = count > *told ? count - *told : 0;
+
+	if (more)
+		manager_feed_lost(m, more, reason);
+	*told = count;
+	return more;
+}
+
 bool manager_tell_lost(struct manager *m)
 {
 	uint64_t dropped = probe_dropped(m->probe), missed = m->missed, now = manager_now_ns();
-	uint64_t guard_lost = manager_guard_lost(m);
 	bool lost;
 
 	/* a system call for each program: not with every batch */
@@ -99,17 +109,10 @@ bool manager_tell_lost(struct manager *m)
 		m->missed_asked_ns = now;
 		missed = probe_missed(m->probe);
 	}
-	lost = dropped != m->dropped || missed != m->missed;
-	if (dropped != m->dropped)
-		manager_feed_lost(m, dropped - m->dropped, LOST_DROPPED);
-	if (missed != m->missed)
-		manager_feed_lost(m, missed - m->missed, LOST_MISSED);
-	/* nothing in the model rests on these: no walk is needed */
-	if (guard_lost != m->guard_lost)
-		manager_feed_lost(m, guard_lost - m->guard_lost, LOST_DROPPED);
-	m->guard_lost = guard_lost;
-	m->dropped = dropped;
-	m->missed = missed;
+	lost = manager_tell_more(m, dropped, &m->dropped, LOST_DROPPED);
+	lost |= manager_tell_more(m, missed, &m->missed, LOST_MISSED);
+	/* no walk is needed for these */
+	manager_tell_more(m, manager_guard_lost(m), &m->guard_lost, RECORD_LOST_GUARD);
 	return lost;
 }
 

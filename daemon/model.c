@@ -227,9 +227,11 @@ static void apply_lost(struct model *model, const struct record_lost *r)
 	struct change change = { .type = CHANGE_GAP, .count = r->count, .reason = r->reason };
 	struct lost *lost = lost_find(model, r->reason);
 
-	bars_doubt(model);
-	doorbells_doubt(model);
-	demands_doubt(model);
+	if (strcmp(r->reason, RECORD_LOST_GUARD)) {
+		bars_doubt(model);
+		doorbells_doubt(model);
+		demands_doubt(model);
+	}
 	if (__builtin_add_overflow(lost->count, r->count, &lost->count))
 		lost->count = UINT64_MAX;
 	model_change(model, &change, &r->header);

@@ -234,6 +234,7 @@ static void gather_totals(struct gathering *g)
 	/* those that are known beforehand are there from the start */
 	metric_add(g->set, METRIC_RECORDS_LOST, 0, "ring-full");
 	metric_add(g->set, METRIC_RECORDS_LOST, 0, "program-missed");
+	metric_add(g->set, METRIC_RECORDS_LOST, 0, RECORD_LOST_GUARD);
 	for (uint32_t i = 0; model_lost(g->model, i, &reason, &count); i++)
 		metric_add(g->set, METRIC_RECORDS_LOST, count, reason);
 }

@@ -415,6 +415,9 @@ struct record_snapshot {
 	__u64 duration_ns;
 };
 
+/* Of the guard's program: nothing else rests on what it tells. */
+#define RECORD_LOST_GUARD "guard-ring-full"
+
 struct record_lost {
 	struct record_header header;
 	__u64 count;

@@ -469,6 +469,19 @@ static void test_lost(void **state)
 	expect_lost(w, "{'ring-full': 7, 'program-missed': 2}");
 }
 
+static void test_lost_by_guard(void **state)
+{
+	struct world *w = *state;
+
+	w->model->bars_known = true;
+	tell(w, make_lost(3, "guard-ring-full"));
+	expect_event(w, "{'type': 'gap', 'lost': 3, 'reason': 'guard-ring-full'}");
+	expect_lost(w, "{'guard-ring-full': 3}");
+	assert_true(w->model->bars_known);
+	tell(w, make_lost(1, "ring-full"));
+	assert_false(w->model->bars_known);
+}
+
 static void test_cpu(void **state)
 {
 	struct world *w = *state;
@@ -564,6 +577,7 @@ int main(void)
 		TEST(test_hooks),
 		TEST(test_names),
 		TEST(test_lost),
+		TEST(test_lost_by_guard),
 		TEST(test_cpu),
 		TEST(test_totals),
 		TEST(test_unknown_record),

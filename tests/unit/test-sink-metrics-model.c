@@ -194,6 +194,7 @@ static void test_totals(void **state)
 	expect(1, METRIC_SNAPSHOTS);
 	expect(3, METRIC_RECORDS_LOST, "ring-full");
 	expect(0, METRIC_RECORDS_LOST, "program-missed");
+	expect(0, METRIC_RECORDS_LOST, "guard-ring-full");
 	expect(4, METRIC_RECORDS_LOST, "odd");
 	expect(2, METRIC_VIOLATIONS, "vector-orphaned", "warning");
 	expect(1, METRIC_VIOLATIONS_OPEN, "vector-orphaned", "warning");
