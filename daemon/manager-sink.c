@@ -83,6 +83,9 @@ bool manager_publish_gap(struct manager *m, json_t *json, uint64_t position, uin
 
 static bool manager_is_losing(struct manager *m)
 {
+	if (model_is_unrepaired(m->model))
+		return true;
+	/* not told yet */
 	return m->probe &&
 	       (probe_dropped(m->probe) != m->dropped || probe_missed(m->probe) != m->missed);
 }

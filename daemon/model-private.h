@@ -69,6 +69,8 @@ struct tombstone {
 
 /* So long a state must last before it is more than a step on the way. */
 #define TICK_NS 1000000000ULL
+/* After so many walks none may ever be complete: what they saw is all that there will be. */
+#define REPAIR_WALKS 3
 
 struct model {
 	struct model_limits limits;
@@ -115,6 +117,8 @@ struct model {
 
 	uint64_t walk; /* number of the snapshot under way or the last one */
 	bool walking;
+	unsigned int unrepaired; /* so many walks at most until losses do not count any more */
+	uint64_t lost_walk; /* under way or the last one at a loss: it repairs nothing of that */
 	bool populated; /* a first snapshot has ended: later differences are corrections */
 	struct tombstone *dead_irqs, *dead_domains;
 

@@ -228,6 +228,8 @@ static void apply_lost(struct model *model, const struct record_lost *r)
 	struct lost *lost = lost_find(model, r->reason);
 
 	if (strcmp(r->reason, RECORD_LOST_GUARD)) {
+		model->unrepaired = REPAIR_WALKS;
+		model->lost_walk = model->walk;
 		bars_doubt(model);
 		doorbells_doubt(model);
 		demands_doubt(model);
@@ -277,6 +279,8 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 	tombstones_clear(&model->dead_domains);
 	if (r->complete)
 		model->populated = true;
+	if (model->unrepaired && model->walk > model->lost_walk)
+		model->unrepaired = r->complete ? 0 : model->unrepaired - 1;
 	model->snapshots++;
 	model->snapshot_ns = r->duration_ns;
 	model->counted_ns = r->header.time_ns;
@@ -560,6 +564,11 @@ bool model_is_unexplained(const struct model *model)
 		if (v->corrected)
 			return true;
 	return false;
+}
+
+bool model_is_unrepaired(const struct model *model)
+{
+	return model->unrepaired;
 }
 
 bool model_has_snapshot(const struct model *model)

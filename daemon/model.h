@@ -98,6 +98,11 @@ bool model_is_walking(const struct model *model);
  * whatever did that may be about to come: a hook runs after what it tells of.
  */
 bool model_is_unexplained(const struct model *model);
+/*
+ * Records were lost, and no walk that began since has put right what they would have told: what did
+ * not come proves nothing.
+ */
+bool model_is_unrepaired(const struct model *model);
 
 /* Borrowed, NULL = not there. */
 const struct vector *model_vector(const struct model *model, uint32_t irq);

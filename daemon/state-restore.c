@@ -234,6 +234,8 @@ static void model_restore(struct model *model, const struct record_state_model *
 	model->tick_ns = r->tick_ns;
 	model->next_domain_id = r->next_domain_id;
 	model->bars_known = r->flags & STATE_MODEL_BARS_KNOWN;
+	model->unrepaired = r->flags & STATE_MODEL_UNREPAIRED ? REPAIR_WALKS : 0;
+	model->lost_walk = model->walk;
 	memcpy(model->changes, r->changes, sizeof(model->changes));
 	memcpy(model->corrections, r->corrections, sizeof(model->corrections));
 	memcpy(model->refused, r->refused, sizeof(model->refused));

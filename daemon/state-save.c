@@ -516,7 +516,8 @@ static void totals_save(const struct saving *s)
 					.counted_ns = m->counted_ns,
 					.tick_ns = m->tick_ns,
 					.next_domain_id = m->next_domain_id,
-					.flags = m->bars_known ? STATE_MODEL_BARS_KNOWN : 0 };
+					.flags = (m->bars_known ? STATE_MODEL_BARS_KNOWN : 0) |
+						 (m->unrepaired ? STATE_MODEL_UNREPAIRED : 0) };
 
 	for (uint32_t i = 0; i < m->n_lost; i++) {
 		struct record_state_lost l = { .header = SAVING_HEADER(s, RECORD_STATE_LOST, l),

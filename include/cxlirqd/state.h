@@ -39,6 +39,7 @@ struct state_cause {
 #define STATE_TABLES 32
 
 #define STATE_MODEL_BARS_KNOWN 1U /* no walk is asked what the BARs map */
+#define STATE_MODEL_UNREPAIRED 2U /* no walk has put right what lost records would have told */
 
 /* Comes last: after it the model is as it was. */
 struct record_state_model {

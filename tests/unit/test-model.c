@@ -478,6 +478,7 @@ static void test_lost_by_guard(void **state)
 	expect_event(w, "{'type': 'gap', 'lost': 3, 'reason': 'guard-ring-full'}");
 	expect_lost(w, "{'guard-ring-full': 3}");
 	assert_true(w->model->bars_known);
+	assert_false(model_is_unrepaired(w->model));
 	tell(w, make_lost(1, "ring-full"));
 	assert_false(w->model->bars_known);
 }
