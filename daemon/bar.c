@@ -75,7 +75,7 @@ void bars_walk_end(struct model *model, const struct record_snapshot *r)
 		if (!bar->n_windows)
 			bar_drop(model, bar);
 	}
-	model->bars_known |= r->complete;
+	model->bars_known |= r->complete == RECORD_COMPLETE_ALL;
 }
 
 /* While a walk's word is taken it stays, mapping nothing: the walk may have seen it before. */

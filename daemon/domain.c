@@ -93,7 +93,7 @@ void domain_apply(struct model *model, const struct record_domain *r)
 		change.domain = domain;
 		domain_fill(domain, r);
 		/* an update before the first walk is of a domain that was there first */
-		if (r->reason == RECORD_REASON_CREATED || (!snapshot && model->populated))
+		if (r->reason == RECORD_REASON_CREATED || (!snapshot && model->domains_known))
 			model_change(model, &change, &r->header);
 	}
 	domain_fill(domain, r);
@@ -106,10 +106,10 @@ void domain_walk_end(struct model *model, const struct record_snapshot *r)
 
 	model_domains(model); /* in order, whoever asked for what before */
 	HASH_ITER(hh, model->domains, domain, next) {
-		if (domain->corrected && model->populated)
+		if (domain->corrected && model->domains_known)
 			model_correct(model, CORRECTION_DOMAIN_APPEARED, domain, NULL, &r->header);
 		domain->corrected = false;
-		if (!r->complete || domain->walk == model->walk)
+		if (r->complete != RECORD_COMPLETE_ALL || domain->walk == model->walk)
 			continue;
 		model_correct(model, CORRECTION_DOMAIN_VANISHED, domain, NULL, &r->header);
 		domain_remove(model, domain, &r->header);

@@ -568,7 +568,7 @@ void doorbells_walk_end(struct model *model, const struct record_snapshot *r)
 			continue;
 		if (d->walk == model->walk) {
 			doorbell_walked(model, d, &r->header);
-		} else if (r->complete) {
+		} else if (r->complete == RECORD_COMPLETE_ALL) {
 			/* its function went without telling, and when is not known */
 			d->bar = -1;
 			doorbell_end(model, d, &r->header);

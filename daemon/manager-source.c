@@ -62,7 +62,7 @@ void manager_drain(void *userdata)
 	manager_batch_end(m);
 }
 
-static void manager_feed_snapshot(struct manager *m, uint32_t phase, bool complete,
+static void manager_feed_snapshot(struct manager *m, uint32_t phase, enum record_complete complete,
 				  uint64_t duration_ns)
 {
 	struct record_snapshot r = { .header = { .type = RECORD_SNAPSHOT,
@@ -145,24 +145,31 @@ static int manager_snapshot(void *userdata)
 {
 	struct manager *m = userdata;
 	uint64_t start = manager_now_ns();
-	bool complete = true;
+	enum record_complete complete = RECORD_COMPLETE_ALL;
+	bool whole = true;
 	int r = 0;
 
 	if (m->replay || m->snapshotting)
 		return 0;
 	m->snapshotting = true;
 	manager_drain(m);
-	manager_feed_snapshot(m, RECORD_SNAPSHOT_BEGIN, false, 0);
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_BEGIN, RECORD_COMPLETE_NOTHING, 0);
 	if (probe_tracing(m->probe))
-		r = snapshot_run(probe_snapshot_fd(m->probe), manager_drain, m, &complete);
-	/* what was not seen would count as gone */
-	if (r >= 0 && m->ring && !manager_catch_up(m))
-		complete = false;
-	if (r >= 0 && !probe_can_walk(m->probe))
+		r = snapshot_run(probe_snapshot_fd(m->probe), manager_drain, m, &whole);
+	if (r >= 0 && !probe_can_walk(m->probe)) {
+		/* the hooks tell of the rest, which would count as gone */
+		if (probe_tracing(m->probe))
+			complete = RECORD_COMPLETE_IRQS;
 		r = topology_read_irqs(m->topology, start);
+	} else if (!whole) {
+		complete = RECORD_COMPLETE_NOTHING;
+	}
+	/* and so would what was not seen */
+	if (r < 0 || (m->ring && !manager_catch_up(m)))
+		complete = RECORD_COMPLETE_NOTHING;
 	m->refreshed_ns = manager_now_ns();
 	m->walk_took_ns = m->refreshed_ns - start;
-	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, r >= 0 && complete, m->walk_took_ns);
+	manager_feed_snapshot(m, RECORD_SNAPSHOT_END, complete, m->walk_took_ns);
 	manager_batch_end(m);
 	m->snapshotting = false;
 	return r;

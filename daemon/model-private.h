@@ -120,6 +120,7 @@ struct model {
 	unsigned int unrepaired; /* so many walks at most until losses do not count any more */
 	uint64_t lost_walk; /* under way or the last one at a loss: it repairs nothing of that */
 	bool populated; /* a first snapshot has ended: later differences are corrections */
+	bool domains_known; /* and it told of the domains, too */
 	struct tombstone *dead_irqs, *dead_domains;
 
 	uint64_t records, unknown_records, snapshots, snapshot_ns;

@@ -277,8 +277,8 @@ static void apply_snapshot(struct model *model, const struct record_snapshot *r)
 	space_walk_end(model, r);
 	tombstones_clear(&model->dead_irqs);
 	tombstones_clear(&model->dead_domains);
-	if (r->complete)
-		model->populated = true;
+	model->populated |= r->complete != RECORD_COMPLETE_NOTHING;
+	model->domains_known |= r->complete == RECORD_COMPLETE_ALL;
 	if (model->unrepaired && model->walk > model->lost_walk)
 		model->unrepaired = r->complete ? 0 : model->unrepaired - 1;
 	model->snapshots++;

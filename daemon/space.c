@@ -69,7 +69,7 @@ void space_walk_end(struct model *model, const struct record_snapshot *r)
 	if (!model->space.known || model->space.walk != model->walk)
 		return;
 	HASH_ITER(hh, model->space_cpus, cpu, next) {
-		if (!r->complete || cpu->walk == model->walk)
+		if (r->complete != RECORD_COMPLETE_ALL || cpu->walk == model->walk)
 			continue;
 		HASH_DEL(model->space_cpus, cpu);
 		free(cpu);

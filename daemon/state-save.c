@@ -48,7 +48,9 @@ static void walk_save(const struct saving *s, enum record_snapshot_phase phase)
 {
 	struct record_snapshot r = { .header = SAVING_HEADER(s, RECORD_SNAPSHOT, r),
 				     .phase = phase,
-				     .complete = phase == RECORD_SNAPSHOT_END };
+				     .complete = phase == RECORD_SNAPSHOT_END ?
+							 RECORD_COMPLETE_ALL :
+							 RECORD_COMPLETE_NOTHING };
 
 	save(s, &r.header);
 }

@@ -314,7 +314,8 @@ void vector_apply(struct model *model, const struct record_vector *r)
 		return vector_apply_snapshot(model, r);
 
 	vector = vector_find(model, r->irq);
-	if (vector && !vector->bare && allocated && vector->key != r->key) {
+	if (vector && !vector->bare && allocated && vector->key != r->key &&
+	    !(vector->corrected & 1U << CORRECTION_VECTOR_APPEARED)) {
 		/* its release was missed */
 		vector_remove(model, vector, &r->header);
 		vector = NULL;
@@ -443,13 +444,19 @@ static void text_store(char **text, const char *value)
 void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 {
 	struct vector *vector = vector_find(model, r->irq);
+	bool traced = model->base.mode == RECORD_MODE_TRACING;
 
+	if (tombstone_has(model->dead_irqs, r->irq))
+		return;
 	if (!vector) {
 		vector = vector_add(model, r->irq);
 		if (!vector)
 			return;
 		vector->told = !model->populated;
 		vector->origin = model->populated ? ORIGIN_DYNAMIC : ORIGIN_PREEXISTING;
+		/* as with the walk, the record that tells of it may be about to come */
+		if (traced && model->walking)
+			vector->corrected = 1U << CORRECTION_VECTOR_APPEARED;
 	}
 	vector->interrupts = r->interrupts;
 	vector->walk = model->walk;
@@ -462,7 +469,7 @@ void vector_apply_sysfs(struct model *model, const struct record_sysfs_irq *r)
 	memcpy(vector->provider.name, r->device, sizeof(vector->provider.name));
 	text_store(&vector->affinity_text, r->affinity);
 	text_store(&vector->effective_text, r->effective_affinity);
-	if (!vector->told)
+	if (!vector->told && !vector->corrected)
 		vector_tell(model, vector, &r->header);
 }
 

@@ -408,10 +408,17 @@ enum record_snapshot_phase {
 	RECORD_SNAPSHOT_PHASE_MAX
 };
 
+/* Of what a walk was to see, what it did not see is gone. */
+enum record_complete {
+	RECORD_COMPLETE_NOTHING, /* it was cut off */
+	RECORD_COMPLETE_ALL,
+	RECORD_COMPLETE_IRQS /* it saw nothing of domains and doorbells, and no handler but by name */
+};
+
 struct record_snapshot {
 	struct record_header header;
 	__u32 phase;
-	__u32 complete; /* nothing was cut off: what was not seen is gone */
+	__u32 complete; /* enum record_complete */
 	__u64 duration_ns;
 };
 

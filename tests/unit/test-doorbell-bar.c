@@ -171,6 +171,28 @@ static void test_walk(void **state)
 	expect_no_finding(w);
 }
 
+/* Where the walk is refused only interrupts are read again: no doorbell and no BAR is gone by that. */
+static void test_walk_refused(void **state)
+{
+	struct record_snapshot end = make_snapshot(RECORD_SNAPSHOT_END, true);
+	struct world *w = *state;
+
+	ring_published(w);
+	end.complete = RECORD_COMPLETE_IRQS;
+	walk_begin(w);
+	tell(w, make_sysfs_irq(30, "pci-ep-test-doorbell"));
+	tell(w, end);
+	expect_nothing(w);
+	expect_doorbells(w, PUBLISHED);
+	tell(w, make_lost(1, "ring-full"));
+	walk_begin(w);
+	tell(w, make_sysfs_irq(30, "pci-ep-test-doorbell"));
+	end.header.time_ns = 0;
+	tell(w, end);
+	assert_false(w->model->bars_known);
+	expect_doorbells(w, PUBLISHED);
+}
+
 /* A record was lost: what the function wants is the best there is, but for what a hook tells meanwhile. */
 static void test_walk_after_loss(void **state)
 {
@@ -470,6 +492,7 @@ int main(void)
 		RULE_TEST(test_others),
 		RULE_TEST(test_set_again),
 		RULE_TEST(test_walk),
+		RULE_TEST(test_walk_refused),
 		RULE_TEST(test_walk_after_loss),
 		RULE_TEST(test_restart_after_loss),
 		RULE_TEST(test_early),

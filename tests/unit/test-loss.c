@@ -28,8 +28,11 @@ static struct {
 	} ring[8];
 	uint64_t written, read;
 	bool handler; /* on the one interrupt that there is */
+	bool gone; /* that interrupt */
 	bool complete; /* its walks are */
+	bool hidden; /* its tables are: there are no walks */
 	unsigned int walks;
+	int error; /* of sysfs */
 } kernel;
 
 static uint64_t fake_dropped(const struct probe *probe)
@@ -54,6 +57,12 @@ static bool fake_yes(const struct probe *probe)
 {
 	(void)probe;
 	return true;
+}
+
+static bool fake_can_walk(const struct probe *probe)
+{
+	(void)probe;
+	return !kernel.hidden;
 }
 
 static uint64_t fake_ring_end(const struct ring *ring)
@@ -93,16 +102,18 @@ static void fake_guard_batch_end(struct manager *m)
 static void fake_feed(const struct record_header *record, void *userdata);
 static bool fake_ring_drain(struct ring *ring);
 static int fake_walk(int fd, void (*drain)(void *userdata), void *userdata, bool *ret_complete);
+static int fake_sysfs(struct topology *topology, uint64_t now_ns);
 
 #define probe_dropped fake_dropped
 #define probe_missed fake_missed
 #define probe_tracing fake_yes
-#define probe_can_walk fake_yes
+#define probe_can_walk fake_can_walk
 #define probe_snapshot_fd(probe) ((void)(probe), -1)
 #define ring_end fake_ring_end
 #define ring_position fake_ring_position
 #define ring_drain fake_ring_drain
 #define snapshot_run fake_walk
+#define topology_read_irqs fake_sysfs
 #define manager_guard_lost fake_guard_lost
 #define manager_guard_batch_end fake_guard_batch_end
 #define manager_feed fake_feed
@@ -144,6 +155,8 @@ static int fake_walk(int fd, void (*drain)(void *userdata), void *userdata, bool
 
 	(void)fd;
 	kernel.walks++;
+	if (kernel.hidden)
+		return *ret_complete = false;
 	feed(make_vector(RECORD_REASON_SNAPSHOT, IRQ, NVME));
 	action.device = make_dev("pmu_mem0.0", "cxl", "cxl_pmu");
 	if (kernel.handler)
@@ -151,6 +164,17 @@ static int fake_walk(int fd, void (*drain)(void *userdata), void *userdata, bool
 	drain(userdata);
 	*ret_complete = kernel.complete;
 	return 0;
+}
+
+static int fake_sysfs(struct topology *topology, uint64_t now_ns)
+{
+	struct record_sysfs_irq irq = make_sysfs_irq(IRQ, kernel.handler ? "pmu" : "");
+
+	(void)topology;
+	(void)now_ns;
+	if (!kernel.gone)
+		feed(irq);
+	return kernel.error;
 }
 
 /* It waits in the ring. */
@@ -211,6 +235,7 @@ static int setup(void **state)
 	assert_int_equal(violations_new(16, &m->violations), 0);
 	feed(make_base(RECORD_MODE_TRACING));
 	manager_walk(m);
+	assert_non_null(model_vector(m->model, IRQ));
 	assert_non_null(model_vector(m->model, IRQ)->actions);
 	return 0;
 }
@@ -292,6 +317,51 @@ static void test_never_complete(void **state)
 	freed();
 	manager_drain(m);
 	assert_int_equal(hits(RULE_VECTOR_OUTLIVES_PROVIDER), 1);
+}
+
+/* ---- Where the walk is refused ---------------------------------------------------------------- */
+
+static void requested(void)
+{
+	struct record_action action = make_action(RECORD_REASON_REQUESTED, IRQ, 7, "pmu");
+
+	action.device = make_dev("pmu_mem0.0", "cxl", "cxl_pmu");
+	feed(make_vector(RECORD_REASON_ALLOCATED, IRQ, NVME));
+	feed(action);
+}
+
+/* Sysfs tells of all interrupts, and hooks of the rest. */
+static void test_hidden(void **state)
+{
+	struct model_totals totals;
+
+	(void)state;
+	kernel.hidden = true;
+	m->model = model_free(m->model);
+	assert_int_equal(model_new(&MODEL_LIMITS_DEFAULT, on_change, NULL, &m->model), 0);
+	feed(make_base(RECORD_MODE_TRACING));
+	kernel.error = -EACCES;
+	manager_walk(m);
+	assert_false(model_has_snapshot(m->model));
+	kernel.error = 0;
+	manager_walk(m);
+	assert_true(model_has_snapshot(m->model));
+	requested();
+	feed(make_domain(RECORD_REASON_CREATED, 0x900, "hooked"));
+	manager_walk(m);
+	assert_non_null(model_domain(m->model, 0x900));
+	assert_non_null(model_vector(m->model, IRQ));
+	/* its release is lost */
+	kernel.gone = true;
+	kernel.dropped = 1;
+	assert_true(manager_tell_lost(m));
+	manager_walk(m);
+	assert_false(manager_is_losing(m));
+	assert_null(model_vector(m->model, IRQ));
+	assert_non_null(model_domain(m->model, 0x900));
+	model_totals(m->model, &totals);
+	assert_int_equal(totals.corrections[CORRECTION_VECTOR_VANISHED], 1);
+	assert_int_equal(totals.corrections[CORRECTION_DOMAIN_VANISHED], 0);
 }
 
 /* ---- The model ------------------------------------------------------------------------------- */
@@ -444,6 +514,7 @@ int main(void)
 		TEST(test_told_before_the_walk),
 		TEST(test_told_long_before),
 		TEST(test_never_complete),
+		TEST(test_hidden),
 		TEST(test_guard),
 		cmocka_unit_test(test_unrepaired),
 		TEST(test_restart_guard),

@@ -498,6 +498,76 @@ static void test_sysfs(void **state)
 	expect_nothing(w);
 }
 
+static void end_of_irqs(struct world *w)
+{
+	struct record_snapshot end = make_snapshot(RECORD_SNAPSHOT_END, true);
+
+	end.complete = RECORD_COMPLETE_IRQS;
+	tell(w, end);
+}
+
+/* Hooks tell what happens, and sysfs which interrupts there are: of anything else it tells nothing. */
+static void test_sysfs_beside_hooks(void **state)
+{
+	struct record_domain updated = make_domain(RECORD_REASON_UPDATED, 0x900, "was there first");
+	struct record_sysfs_irq more = make_sysfs_irq(40, "nvme0q0");
+	struct record_action action = make_action(RECORD_REASON_REQUESTED, 40, 7, "nvme0q0");
+	struct world *w = *state;
+
+	tell(w, make_base(RECORD_MODE_TRACING));
+	walk_begin(w);
+	tell(w, make_sysfs_irq(40, "nvme0q0"));
+	tell(w, make_sysfs_irq(41, ""));
+	end_of_irqs(w);
+	expect_nothing(w);
+	expect_vector(w, 40, "{'origin': 'preexisting'}");
+	assert_true(model_has_snapshot(w->model));
+	tell(w, updated);
+	expect_nothing(w);
+	action.device = make_dev("0000:01:00.0", "pci", "nvme");
+	tell(w, action);
+	expect_event(w, "{'type': 'handler-requested'}");
+	/* 41's release was lost */
+	walk_begin(w);
+	more.interrupts = 5000;
+	tell(w, more);
+	end_of_irqs(w);
+	expect_event(w, "{'type': 'correction', 'kind': 'vector-vanished', 'irq': 41}");
+	expect_event(w, "{'type': 'vector-freed', 'irq': 41}");
+	expect_nothing(w);
+	assert_null(model_vector(w->model, 41));
+	assert_non_null(model_domain(w->model, 0x900));
+	assert_non_null(model_vector(w->model, 40));
+	assert_non_null(model_vector(w->model, 40)->actions);
+	assert_int_equal(model_vector(w->model, 40)->actions->interrupts, 5000);
+}
+
+/* What happens while sysfs is read is told by its records, which come behind it. */
+static void test_sysfs_meets_events(void **state)
+{
+	struct world *w = *state;
+
+	tell(w, make_base(RECORD_MODE_TRACING));
+	walk_begin(w);
+	end_of_irqs(w);
+	walk_begin(w);
+	for (uint32_t irq = 30; irq < 33; irq++)
+		tell(w, make_sysfs_irq(irq, ""));
+	expect_nothing(w);
+	tell(w, make_vector(RECORD_REASON_ALLOCATED, 30, "0000:01:00.0"));
+	expect_event(w, "{'type': 'vector-allocated', 'irq': 30}");
+	tell(w, make_alloc(31, 1));
+	tell(w, make_free(50, 1));
+	tell(w, make_sysfs_irq(50, ""));
+	end_of_irqs(w);
+	expect_event(w, "{'type': 'vector-allocated', 'irq': 31}");
+	/* and the record of this one was lost */
+	expect_event(w, "{'type': 'correction', 'kind': 'vector-appeared', 'irq': 32}");
+	expect_nothing(w);
+	assert_null(model_vector(w->model, 50));
+	expect_vector(w, 32, "{'origin': 'dynamic'}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -521,6 +591,8 @@ int main(void)
 		TEST(test_broken_off),
 		TEST(test_order),
 		TEST(test_sysfs),
+		TEST(test_sysfs_beside_hooks),
+		TEST(test_sysfs_meets_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
