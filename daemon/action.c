@@ -142,6 +142,13 @@ static void actions_changed(struct model *model, struct vector *vector, const st
 	doorbell_handlers(model, vector, header);
 }
 
+void actions_doubt(struct model *model)
+{
+	for (struct vector *v = model->vectors; v; v = v->hh.next)
+		for (struct action *a = v->actions; a; a = a->next)
+			a->doubtful = true;
+}
+
 void action_apply(struct model *model, const struct record_action *r)
 {
 	struct change change = { .type = CHANGE_HANDLER_REQUESTED };
@@ -170,6 +177,7 @@ void action_apply(struct model *model, const struct record_action *r)
 		return;
 	action_fill(model, vector, action, r);
 	action->walk = model->walk;
+	action->doubtful = false;
 	if (!snapshot) {
 		vector->corrected &= ~(1U << CORRECTION_HANDLER_APPEARED);
 		action->requested_ns = r->header.time_ns;

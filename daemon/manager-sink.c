@@ -100,7 +100,7 @@ void manager_on_finding(const struct finding *finding, void *userdata)
 	if (manager_was_told(m, finding->rule + 1U))
 		return;
 	/* what did not come may have been lost: the next walk will tell */
-	if (finding->from_silence && manager_is_losing(m)) {
+	if (finding->from_silence && (finding->doubtful || manager_is_losing(m))) {
 		m->doubtful++;
 		return;
 	}

@@ -210,6 +210,8 @@ void affinity_adopt(struct vector *vector);
 void affinity_apply(struct model *model, struct vector *vector, const struct record_vector *r,
 		    struct cause *ret_cause);
 
+/* Records were lost: handlers that are not told or seen again prove nothing. */
+void actions_doubt(struct model *model);
 void action_apply(struct model *model, const struct record_action *r);
 void action_apply_freed(struct model *model, const struct record_action_freed *r);
 void action_apply_owner(struct model *model, const struct record_owner *r);

@@ -230,6 +230,7 @@ static void apply_lost(struct model *model, const struct record_lost *r)
 	if (strcmp(r->reason, RECORD_LOST_GUARD)) {
 		model->unrepaired = REPAIR_WALKS;
 		model->lost_walk = model->walk;
+		actions_doubt(model);
 		bars_doubt(model);
 		doorbells_doubt(model);
 		demands_doubt(model);

@@ -39,18 +39,20 @@ bool rule_vector_outlives_provider(const struct model *model, const struct chang
 				   struct finding *ret)
 {
 	const struct vector *v = change->vector;
-	const struct action *action;
+	const struct action *action = NULL;
 
 	/* where no record told of its release, those of its handlers may be missing too */
 	if (!v->provider.name[0] || !change->cause || !change->cause->valid)
 		return false;
-	for (action = v->actions; action; action = action->next)
-		if (action->device.name[0] && strcmp(action->device.name, v->provider.name))
-			break;
+	for (const struct action *a = v->actions; a; a = a->next)
+		if (a->device.name[0] && strcmp(a->device.name, v->provider.name) &&
+		    (!action || action->doubtful))
+			action = a;
 	if (!action)
 		return false;
 	finding_at(ret, model, v);
 	ret->from_silence = true;
+	ret->doubtful = action->doubtful;
 	finding_say(ret, "%s gave back interrupt %u while %s still had its handler %s on it.",
 		    v->provider.name, v->irq, action->device.name, action->handler);
 	return true;

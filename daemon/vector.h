@@ -38,6 +38,7 @@ struct action {
 	struct record_dev device; /* name "" = unknown */
 	uint64_t interrupts; /* that came while this device had a handler here */
 	uint64_t walk;
+	bool doubtful; /* records were lost since it was told or seen: it may be gone */
 };
 
 /* Who caused something: what the record's header said, or that of an earlier request. */

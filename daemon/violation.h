@@ -70,6 +70,7 @@ struct finding {
 	bool standing;
 	/* it rests on records that did not come: void if some were lost */
 	bool from_silence;
+	bool doubtful; /* and some were, since what it rests on was told or seen */
 	char explanation[FINDING_TEXT]; /* what the rule saw */
 };
 

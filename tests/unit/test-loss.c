@@ -364,6 +364,26 @@ static void test_hidden(void **state)
 	assert_int_equal(totals.corrections[CORRECTION_DOMAIN_VANISHED], 0);
 }
 
+/* It does not tell which handler has gone: one from before the loss proves nothing, a new one does. */
+static void test_hidden_handler(void **state)
+{
+	(void)state;
+	kernel.hidden = true;
+	kernel.handler = false;
+	kernel.dropped = 1;
+	assert_true(manager_tell_lost(m));
+	manager_walk(m);
+	assert_false(manager_is_losing(m));
+	freed();
+	manager_drain(m);
+	assert_int_equal(hits(RULE_VECTOR_OUTLIVES_PROVIDER), 0);
+	assert_int_equal(m->doubtful, 1);
+	requested();
+	freed();
+	manager_drain(m);
+	assert_int_equal(hits(RULE_VECTOR_OUTLIVES_PROVIDER), 1);
+}
+
 /* ---- The model ------------------------------------------------------------------------------- */
 
 /* Only a complete walk that began afterwards puts it right; the next daemon knows. */
@@ -515,6 +535,7 @@ int main(void)
 		TEST(test_told_long_before),
 		TEST(test_never_complete),
 		TEST(test_hidden),
+		TEST(test_hidden_handler),
 		TEST(test_guard),
 		cmocka_unit_test(test_unrepaired),
 		TEST(test_restart_guard),
