@@ -304,20 +304,27 @@ class Leg:
 
 
 class Asked:
-    """The daemon that the client asks, and two states of it."""
+    """The daemons that the client asks, one that replays and one of this machine, and two states of the first."""
 
     def __init__(self, folder, trace):
-        self.folder, self.trace = folder, trace
+        self.folder, self.trace, self.services = folder, trace, []
+
+    def start(self, name, user, *arguments):
+        config, folder = os.path.join(self.folder, "conf"), os.path.join(self.folder, name)
+        os.mkdir(folder)
+        os.chmod(folder, 0o777)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[Daemon]\nUser=\n[Trace]\nPinDirectory=\n[Export]\nListen=\nReport=\n[Store]\nEnabled=no\n")
+        self.services.append(ways.Service(folder, [os.path.join(self.folder, "programs", "cxlirqd"), "-c", config,
+                                                   "-S", os.path.join(folder, "s"), *arguments],
+                                          dict(os.environ), user))
+        if not self.services[-1].is_ready():
+            raise SystemExit("not ok the client's daemon: " + self.services[-1].stop()[1])
 
     def __enter__(self):
-        config = os.path.join(self.folder, "conf")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write("[Daemon]\nUser=\n[Export]\nListen=\nReport=\n")
-        socket = os.path.join(self.folder, "asked")
-        self.service = ways.Service(self.folder, [os.path.join(SANITIZED, "cxlirqd"), "-c", config, "-S", socket,
-                                                  "--replay", self.trace], dict(os.environ))
-        if not self.service.is_ready():
-            raise SystemExit("not ok the client's daemon: " + self.service.stop()[1])
+        self.start("asked", None, "--replay", self.trace)
+        self.start("live", ways.Live.user)
+        socket = os.path.join(self.folder, "asked", "s")
         for name, arguments in (("state.json", ["snapshot", "--json"]), ("other.json", ["snapshot", "--json"])):
             with open(os.path.join(self.folder, name), "wb") as file:
                 subprocess.run([os.path.join(SANITIZED, "cxlirqctl"), "-S", socket, *arguments], stdout=file,
@@ -325,7 +332,8 @@ class Asked:
         return self
 
     def __exit__(self, *_):
-        self.service.stop()
+        for service in self.services:
+            service.stop()
 
 
 def main():

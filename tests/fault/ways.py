@@ -43,8 +43,8 @@ STREAMS = {"Monitor": 3, "ListHistory": 1, "Record": 1, "Describe": 1 << 20, "Li
 PATHS = ["/metrics", "/metrics.json", "/healthz", "/", "/page.js", "/state.json", "/picture.svg"]
 # what gets another answer than 200
 WRONG = [("GET", "/nothing"), ("POST", "/metrics")]
-# what has no good answer in a replay, where no guard is
-REFUSED = {"AddGuard", "SetGuardMode"}
+# what has no good answer in a replay, where no guard is and nothing new to record
+REFUSED = {"AddGuard", "SetGuardMode", "Record"}
 # what a replay always answers the same
 STEADY = ["ListVectors", "ListDevices", "ListDomains", "ListDoorbells", "Snapshot", "Explain", "ListCounters"]
 
@@ -422,7 +422,8 @@ class Asked:
         for name in ("record", "record.partial"):  # which would not be written again
             if os.path.exists(os.path.join(self.folder, name)):
                 os.unlink(os.path.join(self.folder, name))
-        socket_options = ["-S", os.path.join(os.path.dirname(self.trace), "asked"), "--no-pager"]
+        asked = "live" if self.arguments[0] == "record" else "asked"  # a replay has nothing to record
+        socket_options = ["-S", os.path.join(os.path.dirname(self.trace), asked, "s"), "--no-pager"]
         first = self.arguments[:1] if self.arguments[0] == "--complete" else []
         return execute([program, *first, *socket_options, *self.arguments[len(first):]], env, self.folder)
 
