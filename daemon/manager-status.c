@@ -71,7 +71,11 @@ static json_t *manager_reasons(struct manager *m)
 	if (base && base->reason[0])
 		json_add(&reasons, json_sprintf("BPF tracing is off: %s", base->reason));
 	add_missing(&reasons, m->model, base ? base->reason : "");
-	add_reason(&reasons, n_lost, "%llu records were lost", n_lost);
+	add_reason(&reasons, n_lost,
+		   model_is_unrepaired(m->model) ?
+			   "%llu records were lost, and no walk has put that right yet" :
+			   "%llu records were lost",
+		   n_lost);
 	add_reason(&reasons, m->bad_records, "%llu records made no sense", m->bad_records);
 	add_reason(&reasons, n_refused, "%llu entries found no room in a table", n_refused);
 	add_reason(&reasons, m->untold, "%llu events were not told, for there was no memory",
