@@ -298,7 +298,7 @@ int store_file_set_aside(struct sink_store *store)
 
 static void salvage(const struct violation *violation, void *userdata)
 {
-	store_wait(userdata, violation, false);
+	store_salvage(userdata, violation);
 }
 
 /*
@@ -307,6 +307,7 @@ static void salvage(const struct violation *violation, void *userdata)
  */
 void store_file_salvage(struct sink_store *store)
 {
+	uint64_t lineage = 0, position = 0;
 	char path[512];
 	sqlite3 *db = NULL;
 
@@ -316,6 +317,8 @@ void store_file_salvage(struct sink_store *store)
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) ==
 	    SQLITE_OK) {
 		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		store_place_read(db, &lineage, &position);
+		store_salvaged(store, lineage, position);
 		store_each_violation(db, salvage, store);
 	}
 	sqlite3_close(db);

@@ -3,7 +3,7 @@
  * What the store's files share. sink-store.c decides when, and what a fault means;
  * sink-store-file.c knows the database file, its lock and its schema; sink-store-checkpoint.c the
  * thread that folds the log in; sink-store-row.c the statements; sink-store-question.c what was;
- * sink-store-retention.c what may go.
+ * sink-store-retention.c what may go; sink-store-restore.c what of it outlives the daemon.
  *
  * store_*() that return "int rc" return a result code of SQLite, SQLITE_OK or the extended one.
  */
@@ -19,6 +19,8 @@
 #define STORE_REMOVE_ROWS 500
 /* Violations that wait for the disk */
 #define STORE_WAITING_MAX 4096
+/* Events that may be in a file which cannot be read yet */
+#define STORE_EARLY_MAX 65536
 
 enum store_fault {
 	FAULT_NONE,
@@ -56,6 +58,13 @@ enum statement {
 
 /* Whether the time before this run has to have its gap */
 enum store_absence { ABSENCE_UNKNOWN, ABSENCE_DUE, ABSENCE_TOLD };
+
+/* An event that came before the file could be read, and may be in it */
+struct store_early {
+	uint64_t position;
+	uint64_t violation; /* its id; 0: none */
+	uint64_t changes; /* that it stands for */
+};
 
 struct sink_store {
 	char *directory, *path;
@@ -98,6 +107,17 @@ struct sink_store {
 	int64_t tended_us; /* monotonic, of the last step of retention */
 	uint32_t rows_since; /* stored since then */
 	bool untidy; /* it has more to do */
+
+	/* the violations that are kept could not be read yet: where they belong; NULL: they were */
+	struct violations *late;
+	uint64_t first_id; /* of what was found meanwhile */
+	struct store_early *early;
+	size_t n_early;
+	struct violation *kept; /* what was read, until it is where it belongs */
+	size_t n_kept;
+	struct {
+		uint64_t lineage, position; /* of a damaged file */
+	} salvaged;
 
 	struct violation *waiting;
 	struct sink_store_counters counters;
@@ -143,10 +163,14 @@ int store_put_violation(struct sink_store *store, const struct violation *violat
 /* Each violation of @db in the order of id; unknown rules are left out. */
 int store_each_violation(sqlite3 *db, void (*each)(const struct violation *v, void *userdata),
 			 void *userdata);
+/* The largest id, also of a rule that this version does not have; 0: there is none */
+int store_last_violation(sqlite3 *db, uint64_t *ret);
 int store_run_get(struct sink_store *store, bool *ret_known, int64_t *ret_last_us, bool *ret_clean);
 int store_run_set(struct sink_store *store, bool clean);
 /* The position that was stored last, 0 = none in this lineage */
 int store_place_get(struct sink_store *store, uint64_t lineage, uint64_t *ret);
+/* The lineage, too; unchanged if it cannot be read. */
+void store_place_read(sqlite3 *db, uint64_t *ret_lineage, uint64_t *ret_position);
 int store_place_set(struct sink_store *store, uint64_t lineage, uint64_t position);
 /* @ret: what @row returned, 0 if there is no such event */
 int store_read(struct sink_store *store, int64_t id, history_row_fn row, void *userdata, int *ret);
@@ -160,6 +184,17 @@ int store_retain(struct sink_store *store, bool *ret_more);
 
 /* The time in which nobody watched, inside a transaction */
 int store_put_absence(struct sink_store *store);
+
+/* ---- sink-store-restore.c ---- */
+
+/* What can be read in a damaged file that was moved aside: how far it went, and a violation */
+void store_salvaged(struct sink_store *store, uint64_t lineage, uint64_t position);
+void store_salvage(struct sink_store *store, const struct violation *violation);
+/* The event is dropped, for the file cannot be read yet. */
+void store_note_early(struct sink_store *store, const struct sink_event *event);
+/* The file can be read and was not before: its violations and those found meanwhile are one. */
+int store_restore_late(struct sink_store *store);
+void store_restore_free(struct sink_store *store);
 
 /* ---- sink-store.c ---- */
 

@@ -27,8 +27,16 @@ static const char *const texts[] = {
 	[STATEMENT_EVENT] = "INSERT INTO history (time_us, type, irq, device, json)"
 			    " VALUES (?, ?, ?, ?, ?)",
 	[STATEMENT_EVENT_BY_ID] = "SELECT json FROM history WHERE id = ?",
-	[STATEMENT_VIOLATION] = "INSERT OR REPLACE INTO violation (" VIOLATION_COLUMNS ") VALUES "
-				"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	/* what it replaces is of the same place: another one keeps its id, and this gets a new one */
+	[STATEMENT_VIOLATION] =
+		"INSERT OR REPLACE INTO violation (" VIOLATION_COLUMNS ") VALUES "
+		"(CASE WHEN EXISTS (SELECT 1 FROM violation WHERE id = ?1 AND"
+		" (rule, device, ifnull(msi_index, -1),"
+		" CASE WHEN msi_index IS NULL THEN ifnull(irq, -1) ELSE -1 END) <>"
+		" (?2, ?3, ifnull(?5, -1), CASE WHEN ?5 IS NULL THEN ifnull(?4, -1) ELSE -1 END))"
+		" THEN (SELECT max(id) + 1 FROM violation) ELSE ?1 END,"
+		" ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+		" ?20, ?21)",
 	[STATEMENT_RUN_GET] = "SELECT max(last_us, ifnull((SELECT max(time_us) FROM history), 0)),"
 			      " clean FROM run",
 	[STATEMENT_RUN_SET] = "INSERT INTO run (id, last_us, clean) VALUES (1, ?, ?)"
@@ -266,6 +274,18 @@ int store_each_violation(sqlite3 *db, void (*each)(const struct violation *v, vo
 	return sqlite3_finalize(s);
 }
 
+int store_last_violation(sqlite3 *db, uint64_t *ret)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(
+		db, "SELECT max(id) FROM violation WHERE id BETWEEN 1 AND 9223372036854775806", -1,
+		&s, NULL);
+
+	if (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+		*ret = (uint64_t)sqlite3_column_int64(s, 0);
+	return rc == SQLITE_OK ? sqlite3_finalize(s) : rc;
+}
+
 /* ---- signs of life ------------------------------------------------------------------------- */
 
 int store_run_get(struct sink_store *store, bool *ret_known, int64_t *ret_last_us, bool *ret_clean)
@@ -305,6 +325,19 @@ int store_place_get(struct sink_store *store, uint64_t lineage, uint64_t *ret)
 	rc = store_run(store, STATEMENT_PLACE_GET, &position);
 	*ret = (uint64_t)position;
 	return rc;
+}
+
+void store_place_read(sqlite3 *db, uint64_t *ret_lineage, uint64_t *ret_position)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(db, "SELECT lineage, position FROM run", -1, &s, NULL) ==
+		    SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW) {
+		*ret_lineage = (uint64_t)sqlite3_column_int64(s, 0);
+		*ret_position = (uint64_t)sqlite3_column_int64(s, 1);
+	}
+	sqlite3_finalize(s);
 }
 
 int store_place_set(struct sink_store *store, uint64_t lineage, uint64_t position)

@@ -42,14 +42,22 @@ void sink_store_tell_absence(struct sink_store *store)
 
 uint64_t sink_store_begin_lineage(struct sink_store *store, uint64_t lineage)
 {
-	uint64_t position = UINT64_MAX;
+	uint64_t position = 0;
 	int rc;
 
+	if (!store->enabled || store->fault == FAULT_NEWER)
+		return UINT64_MAX;
+	if (lineage != store->lineage) {
+		store->position = 0;
+		store->moved = false;
+	}
 	store->lineage = lineage;
 	if (!store->db)
-		return position;
+		return store->position;
 	rc = store_place_get(store, lineage, &position);
 	if (rc != SQLITE_OK && !store->read_only)
 		store_fail(store, rc);
-	return rc == SQLITE_OK ? position : UINT64_MAX;
+	if (rc == SQLITE_OK && position > store->position)
+		store->position = position;
+	return store->position;
 }

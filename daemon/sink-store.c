@@ -300,6 +300,8 @@ static int come_back(struct sink_store *store)
 {
 	int rc = store_begin(store);
 
+	/* what waits and what the gap tells is up to here; the file may be a new one */
+	store->moved |= store->position != 0;
 	for (uint64_t i = 0; i < store->counters.waiting && rc == SQLITE_OK; i++)
 		rc = store_put_violation(store, &store->waiting[i]);
 	if (rc == SQLITE_OK && !store->attended)
@@ -320,7 +322,9 @@ static bool attempt(struct sink_store *store)
 
 	if ((!store->db || store->read_only) && open_file(store) < 0)
 		return false;
-	rc = come_back(store);
+	rc = store->late ? store_restore_late(store) : SQLITE_OK;
+	if (rc == SQLITE_OK)
+		rc = come_back(store);
 	if (rc != SQLITE_OK)
 		store_fail(store, rc);
 	return rc == SQLITE_OK;
@@ -411,7 +415,7 @@ struct sink_store *sink_store_free(struct sink_store *store)
 		return NULL;
 	/* the last chance is taken also when it is too early for the next try */
 	store->retry_us = 0;
-	if (store->path && store->attended && store_ready(store)) {
+	if (store->path && (store->attended || store->counters.waiting) && store_ready(store)) {
 		rc = store_begin(store);
 		if (rc == SQLITE_OK)
 			rc = store_run_set(store, true);
@@ -423,6 +427,7 @@ struct sink_store *sink_store_free(struct sink_store *store)
 	store_file_close(store, store->fault != FAULT_NONE);
 	if (store->lock_fd >= 0)
 		close(store->lock_fd);
+	store_restore_free(store);
 	free(store->waiting);
 	free(store->directory);
 	free(store->path);
@@ -467,21 +472,27 @@ static uint64_t changes_of(const struct sink_event *event)
 	return event->stands_for ?: 1;
 }
 
+/* It is stored with what comes before, or a gap tells that it is not. */
+static void go_on_to(struct sink_store *store, const struct sink_event *event)
+{
+	if (!event->position)
+		return;
+	store->position = event->position;
+	store->moved = true;
+}
+
 static int put(struct sink_store *store, const struct sink_event *event)
 {
 	int rc = store_begin(store);
 
 	/* counted first: what the transaction loses when this fails */
+	go_on_to(store, event);
 	store->batch_rows++;
 	store->batch_changes += changes_of(event);
 	if (rc == SQLITE_OK)
 		rc = store_put_event(store, event);
 	if (rc == SQLITE_OK && event->violation)
 		rc = store_put_violation(store, event->violation);
-	if (rc == SQLITE_OK && event->position) {
-		store->position = event->position;
-		store->moved = true;
-	}
 	if (rc == SQLITE_OK && (event->violation || store->batch_rows >= STORE_BATCH_ROWS))
 		rc = store_commit(store);
 	return rc;
@@ -493,10 +504,14 @@ void sink_store_publish(struct sink_store *store, const struct sink_event *event
 
 	if (!store->enabled)
 		return;
-	if (!store_ready(store)) {
+	/* @event's violation may not become another one before it is told: that is for the batch's end */
+	if (store->late || !store_ready(store)) {
 		store->counters.dropped += changes_of(event);
 		if (event->violation)
 			store_wait(store, event->violation, true);
+		if (store->late)
+			store_note_early(store, event);
+		go_on_to(store, event);
 		return;
 	}
 	rc = put(store, event);
@@ -530,40 +545,11 @@ void sink_store_violation(struct sink_store *store, const struct violation *viol
 	if (!store->enabled)
 		return;
 	store_wait(store, violation, true);
-	store_ready(store);
+	if (!store->late)
+		store_ready(store);
 }
 
 /* ---- what goes out ------------------------------------------------------------------------- */
-
-struct restoring {
-	struct violations *violations;
-	unsigned int n;
-};
-
-static void restore(const struct violation *violation, void *userdata)
-{
-	struct restoring *restoring = userdata;
-
-	restoring->n += violations_restore(restoring->violations, violation);
-}
-
-unsigned int sink_store_restore(struct sink_store *store, struct violations *violations)
-{
-	struct restoring restoring = { .violations = violations };
-	int rc;
-
-	/* again when the file turns out to be damaged, with what could be saved of it */
-	for (int i = 0; i < 2 && store->db; i++) {
-		rc = store_each_violation(store->db, restore, &restoring);
-		if (rc == SQLITE_OK)
-			break;
-		if (store->read_only)
-			break;
-		store_fail(store, rc);
-		store_ready(store);
-	}
-	return restoring.n;
-}
 
 enum sink_store_state sink_store_state(const struct sink_store *store, const char **ret_reason)
 {
@@ -571,6 +557,12 @@ enum sink_store_state sink_store_state(const struct sink_store *store, const cha
 	if (!store->enabled || store->fault == FAULT_NEWER)
 		return SINK_STORE_OFF;
 	return store->fault == FAULT_NONE ? SINK_STORE_OK : SINK_STORE_DEGRADED;
+}
+
+bool sink_store_is_behind(const struct sink_store *store)
+{
+	return store->enabled && store->fault != FAULT_NEWER &&
+	       (store->fault != FAULT_NONE || store->counters.waiting || store->late);
 }
 
 const struct sink_store_counters *sink_store_counters(const struct sink_store *store)

@@ -79,11 +79,15 @@ void sink_store_violation(struct sink_store *store, const struct violation *viol
 void sink_store_tell_absence(struct sink_store *store);
 /*
  * Events are counted in this lineage from now on. The position of the last one that is on disk;
- * 0: none of this lineage is. UINT64_MAX: there is no store to ask.
+ * 0: none of this lineage is, or it cannot be read yet, and what is told again will be found out.
+ * UINT64_MAX: there is no store.
  */
 uint64_t sink_store_begin_lineage(struct sink_store *store, uint64_t lineage);
 
-/* Puts the violations back that were kept; how many. */
+/*
+ * Puts the violations back that were kept; how many. What cannot be read now follows at the end of a
+ * batch: @violations has to be there as long as the store, and pointers into it are not valid then.
+ */
 unsigned int sink_store_restore(struct sink_store *store, struct violations *violations);
 
 #define SINK_STORE_ROWS 10000U /* limit 0 of a filter */
@@ -104,6 +108,8 @@ int sink_store_find(struct sink_store *store, const struct history_filter *filte
 int sink_store_read(struct sink_store *store, const struct history_ids *ids, uint32_t i,
 		    history_row_fn row, void *userdata);
 
+/* Something waits for the disk, or may be missing there: nobody but this process knows it. */
+bool sink_store_is_behind(const struct sink_store *store);
 /* @ret_reason: a word or two, NULL when there is nothing wrong. Static string. */
 enum sink_store_state sink_store_state(const struct sink_store *store, const char **ret_reason);
 /* Valid as long as the store. */

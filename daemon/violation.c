@@ -159,13 +159,61 @@ bool violations_restore(struct violations *violations, const struct violation *v
 	if (violation->id >= INT64_MAX || entry_find(violations, &place) ||
 	    entry_of_id(violations, violation->id))
 		return false;
+	/* its id is not to be used again, be there a place for it or not */
+	violations_begin_ids(violations, violation->id + 1);
 	entry = entry_add(violations, &violation->finding);
 	if (!entry)
 		return false;
 	entry->violation = *violation;
 	entry->violation.finding.domain = 0; /* ids are those of one run */
-	if (violation->id >= violations->next_id)
-		violations->next_id = violation->id + 1;
+	return true;
+}
+
+const struct violation *violations_find(const struct violations *violations,
+					const struct finding *finding)
+{
+	const struct entry *entry;
+	struct place place;
+
+	place_of(finding, &place);
+	entry = entry_find(violations, &place);
+	return entry ? &entry->violation : NULL;
+}
+
+void violations_begin_ids(struct violations *violations, uint64_t id)
+{
+	if (violations->next_id < id)
+		violations->next_id = id;
+}
+
+void violations_shift_ids(struct violations *violations, uint64_t by)
+{
+	for (struct entry *entry = violations->entries; entry; entry = entry->hh.next)
+		entry->violation.id += by;
+	violations->next_id += by;
+}
+
+bool violations_merge(struct violations *violations, const struct violation *violation,
+		      uint64_t again)
+{
+	struct violation since;
+	struct entry *entry;
+	struct place place;
+
+	place_of(&violation->finding, &place);
+	entry = entry_find(violations, &place);
+	if (!entry)
+		return violations_restore(violations, violation);
+	since = entry->violation;
+	entry->violation = *violation;
+	entry->violation.finding = since.finding;
+	if (since.count > again) {
+		entry->violation.count += since.count - again;
+		entry->violation.last_us = since.last_us;
+		entry->violation.acknowledged = since.acknowledged;
+	} else {
+		entry->violation.acknowledged |= since.acknowledged;
+	}
 	return true;
 }
 

@@ -104,6 +104,21 @@ enum violation_outcome violations_add(struct violations *violations, const struc
 /* Puts back what a store kept, with its id. False: no place, or its id is taken. */
 bool violations_restore(struct violations *violations, const struct violation *violation);
 
+/* Of the place that @finding is about; NULL: there is none. Borrowed as above. */
+const struct violation *violations_find(const struct violations *violations,
+					const struct finding *finding);
+/* Ids from @id on, unless they are beyond it already. */
+void violations_begin_ids(struct violations *violations, uint64_t id);
+/* Every id, and those to come, is so much larger. */
+void violations_shift_ids(struct violations *violations, uint64_t by);
+/*
+ * The same as violations_restore() for what can be read only now: where its place was found to be
+ * violated meanwhile, that was the same violation. @again: so many of these findings it had counted
+ * itself.
+ */
+bool violations_merge(struct violations *violations, const struct violation *violation,
+		      uint64_t again);
+
 /* -ENOENT: no such id. 0: it was acknowledged before. 1: done; @ret as above. */
 int violations_acknowledge(struct violations *violations, uint64_t id,
 			   const struct violation **ret);

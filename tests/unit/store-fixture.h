@@ -9,7 +9,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -243,6 +245,18 @@ static inline size_t count_gaps(struct sink_store *store, const char *reason)
 	return n;
 }
 
+/* How many violations the next daemon has */
+static inline unsigned int count_restored(struct sink_store *store)
+{
+	struct violations *violations;
+	unsigned int n;
+
+	assert_int_equal(violations_new(10, &violations), 0);
+	n = sink_store_restore(store, violations);
+	violations_free(violations);
+	return n;
+}
+
 /* Bytes of all files of the history */
 static inline uint64_t size_of(const char *directory)
 {
@@ -271,6 +285,49 @@ static inline void wait_for_recovery(struct sink_store *store)
 		sink_store_batch_end(store);
 	}
 	assert_int_equal(sink_store_state(store, &reason), SINK_STORE_OK);
+}
+
+/* ---- A file system of its own ---- */
+
+static bool have_namespace;
+
+static inline void map_root(uid_t uid)
+{
+	char map[32];
+
+	snprintf(map, sizeof(map), "0 %u 1", uid);
+	file_write("/proc/self/uid_map", map, strlen(map));
+}
+
+static inline int namespace_setup(void **state)
+{
+	uid_t uid = geteuid();
+
+	(void)state;
+	have_namespace = unshare(CLONE_NEWNS) == 0;
+	if (!have_namespace && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
+		map_root(uid);
+		have_namespace = true;
+	}
+	if (have_namespace)
+		have_namespace = mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	return 0;
+}
+
+static inline void mount_tmpfs(const char *directory, const char *options)
+{
+	if (!have_namespace) {
+		print_message("# no mount namespace: neither privilege nor user namespaces\n");
+		skip();
+	}
+	assert_int_equal(mount("tmpfs", directory, "tmpfs", 0, options), 0);
+}
+
+static inline int mount_teardown(void **state)
+{
+	if (have_namespace)
+		umount2(*state, MNT_DETACH);
+	return directory_teardown(state);
 }
 
 static inline int store_setup(void **state)

@@ -7,54 +7,9 @@
  * aloud; limits and permissions of the process stand in for them in tests that always run.
  */
 #include <dirent.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "store-fixture.h"
-
-/* ---- a file system of our own ---- */
-
-static bool have_namespace;
-
-static void map_root(uid_t uid)
-{
-	char map[32];
-
-	snprintf(map, sizeof(map), "0 %u 1", uid);
-	file_write("/proc/self/uid_map", map, strlen(map));
-}
-
-static int namespace_setup(void **state)
-{
-	uid_t uid = geteuid();
-
-	(void)state;
-	have_namespace = unshare(CLONE_NEWNS) == 0;
-	if (!have_namespace && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) {
-		map_root(uid);
-		have_namespace = true;
-	}
-	if (have_namespace)
-		have_namespace = mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-	return 0;
-}
-
-static void mount_tmpfs(const char *directory, const char *options)
-{
-	if (!have_namespace) {
-		print_message("# no mount namespace: neither privilege nor user namespaces\n");
-		skip();
-	}
-	assert_int_equal(mount("tmpfs", directory, "tmpfs", 0, options), 0);
-}
-
-static int mount_teardown(void **state)
-{
-	if (have_namespace)
-		umount2(*state, MNT_DETACH);
-	return directory_teardown(state);
-}
 
 /* ---- no space ---- */
 
@@ -110,7 +65,6 @@ static void expect_full(struct sink_store *store)
 static void expect_recovery(struct sink_store *store, const char *reason)
 {
 	const struct sink_store_counters *counters = sink_store_counters(store);
-	struct violations *violations;
 	char text[128];
 	json_t *gaps;
 
@@ -123,9 +77,7 @@ static void expect_recovery(struct sink_store *store, const char *reason)
 	assert_int_equal(json_array_size(gaps), 1);
 	assert_int_equal(number_in(json_array_get(gaps, 0), "lost"), counters->dropped);
 	json_decref(gaps);
-	assert_int_equal(violations_new(10, &violations), 0);
-	assert_int_equal(sink_store_restore(store, violations), 1);
-	violations_free(violations);
+	assert_int_equal(count_restored(store), 1);
 	publish(store, "vector-freed", 1, NULL);
 	sink_store_batch_end(store);
 	assert_int_equal(count(store, .type = "vector-freed"), 1);
@@ -203,17 +155,14 @@ static void make_history(const char *directory)
 
 static void expect_read_only(struct sink_store *store, const char *text, bool readable)
 {
-	struct violations *violations;
-
 	expect_said(text);
 	expect_state(store, SINK_STORE_DEGRADED, text);
 	for (int i = 0; i < 100; i++)
 		publish(store, "cpu", i, NULL);
 	sink_store_batch_end(store);
 	assert_int_equal(sink_store_counters(store)->dropped, 100);
-	assert_int_equal(violations_new(10, &violations), 0);
-	assert_int_equal(sink_store_restore(store, violations), readable);
-	violations_free(violations);
+	if (readable)
+		assert_int_equal(count_restored(store), 1);
 	if (readable)
 		assert_int_equal(count(store, .has_irq = true, .irq = 30), 1);
 	/* and again, after it was tried again */
@@ -389,7 +338,6 @@ static void test_damaged_page(void **state)
 {
 	struct sink_store *store = store_open(*state);
 	struct violation v = make_violation(1), w = make_violation(2);
-	struct violations *violations;
 	long page;
 
 	publish_violation(store, &v, VIOLATION_NEW);
@@ -405,9 +353,7 @@ static void test_damaged_page(void **state)
 	assert_true(count_aside(*state, NULL, 0) >= 1);
 	assert_int_equal(sink_store_counters(store)->waiting, 0);
 	/* on disk already, the one that found the damage and the one before */
-	assert_int_equal(violations_new(10, &violations), 0);
-	assert_int_equal(sink_store_restore(store, violations), 2);
-	violations_free(violations);
+	assert_int_equal(count_restored(store), 2);
 	assert_int_equal(count_gaps(store, "store-corrupt"), 1);
 	assert_int_equal(count_gaps(store, "daemon-not-running"), 0);
 	sink_store_free(store);
@@ -420,7 +366,6 @@ static void test_damage_found_late(void **state)
 	struct history_filter filter = { .has_irq = true, .irq = 3 };
 	struct sink_store *store = store_open(*state);
 	struct violation v = make_violation(1);
-	struct violations *violations;
 	json_t *rows = json_array();
 	bool cut;
 	long page;
@@ -442,9 +387,7 @@ static void test_damage_found_late(void **state)
 	store = store_open(*state);
 	expect_said("the history is damaged");
 	expect_state(store, SINK_STORE_OK, NULL);
-	assert_int_equal(violations_new(10, &violations), 0);
-	assert_int_equal(sink_store_restore(store, violations), 1);
-	violations_free(violations);
+	assert_int_equal(count_restored(store), 1);
 	/* damage upon damage: the disk is bad, and is not filled with files */
 	publish(store, "cpu", 1, NULL);
 	sink_store_batch_end(store);
