@@ -6,6 +6,8 @@
  * ring. So whenever the process ends, each record is in the file or in the ring, and where it is in
  * both the file says so: it knows the positions. A record that was cut short at the end of the file
  * is not in it, and still in the ring.
+ *
+ * What is appended has a bound, for /run is memory: mostly a new file is begun long before.
  */
 #include "checkpoint.h"
 
@@ -34,8 +36,8 @@
 
 struct checkpoint {
 	int fd;
-	bool committed;
-	uint64_t base_size, size;
+	bool committed, continued; /* continued: the base is another file's */
+	uint64_t base_size, size; /* base: what is not counted as appended */
 	size_t buffered;
 	char path[CHECKPOINT_PATH_MAX], half[CHECKPOINT_PATH_MAX];
 	char buffer[BUFFER];
@@ -109,21 +111,32 @@ static int checkpoint_open(struct checkpoint *cp, const char *directory, uint64_
 	return flock(cp->fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-int checkpoint_new(const char *directory, const struct checkpoint_place *place, bool based,
-		   struct checkpoint **ret)
+static int checkpoint_begin(const char *directory, uint64_t generation, struct checkpoint **ret)
 {
 	_cleanup_(checkpoint_freep) struct checkpoint *cp = calloc(1, sizeof(*cp));
-	struct record_ring first = marker(place, 0);
 	int r;
 
 	if (!cp)
 		return -ENOMEM;
 	cp->fd = -EBADF;
-	r = checkpoint_open(cp, directory, place->generation);
+	r = checkpoint_open(cp, directory, generation);
 	if (r < 0)
 		return r;
 	trace_header((unsigned char *)cp->buffer);
 	cp->buffered = TRACE_HEADER_SIZE;
+	*ret = TAKE_PTR(cp);
+	return 0;
+}
+
+int checkpoint_new(const char *directory, const struct checkpoint_place *place, bool based,
+		   struct checkpoint **ret)
+{
+	_cleanup_(checkpoint_freep) struct checkpoint *cp = NULL;
+	struct record_ring first = marker(place, 0);
+	int r = checkpoint_begin(directory, place->generation, &cp);
+
+	if (r < 0)
+		return r;
 	first.based = based;
 	r = checkpoint_append(cp, &first.header);
 	if (r < 0)
@@ -151,13 +164,23 @@ struct checkpoint *checkpoint_discard(struct checkpoint *cp)
 	return checkpoint_free(cp);
 }
 
+static uint64_t appended(const struct checkpoint *cp)
+{
+	return cp->size + cp->buffered - cp->base_size;
+}
+
+static bool may_grow(const struct checkpoint *cp, uint64_t bytes)
+{
+	return appended(cp) + bytes <= CHECKPOINT_LOG_MAX;
+}
+
 int checkpoint_append(struct checkpoint *cp, const struct record_header *record)
 {
 	struct iovec part = { (void *)record, record->size };
 	int r = 0;
 
 	if (cp->committed)
-		return write_all(cp, &part, 1);
+		return may_grow(cp, part.iov_len) ? write_all(cp, &part, 1) : -EFBIG;
 	if (cp->buffered + record->size > sizeof(cp->buffer))
 		r = flush(cp);
 	memcpy(cp->buffer + cp->buffered, record, record->size);
@@ -176,11 +199,14 @@ static int append_run(struct checkpoint *cp, const struct checkpoint_place *plac
 {
 	struct record_ring head = marker(place, (uint32_t)n);
 	struct iovec parts[RECORDS_MAX + 1] = { { &head, sizeof(head) } };
+	uint64_t bytes = sizeof(head);
 
 	head.position = records->begin;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		parts[i + 1] = (struct iovec){ (void *)records[i].header, records[i].header->size };
-	return write_all(cp, parts, (int)n + 1);
+		bytes += records[i].header->size;
+	}
+	return may_grow(cp, bytes) ? write_all(cp, parts, (int)n + 1) : -EFBIG;
 }
 
 /* One marker for all that stand one behind the other */
@@ -209,22 +235,28 @@ int checkpoint_commit(struct checkpoint *cp)
 	if (rename(cp->half, cp->path) < 0)
 		return -errno;
 	cp->committed = true;
-	cp->base_size = cp->size;
+	if (!cp->continued)
+		cp->base_size = cp->size;
 	return 0;
 }
 
 bool checkpoint_is_due(const struct checkpoint *cp)
 {
-	uint64_t log = cp->size - cp->base_size;
+	uint64_t log = appended(cp);
 
-	return log > LOG_MIN && log > LOG_FACTOR * cp->base_size;
+	return (log > LOG_MIN && log > LOG_FACTOR * cp->base_size) || checkpoint_is_long(cp);
+}
+
+bool checkpoint_is_long(const struct checkpoint *cp)
+{
+	return appended(cp) > CHECKPOINT_LOG_MAX / 2;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
 struct looking {
 	struct checkpoint_place place;
-	uint64_t generation;
+	uint64_t generation, markers;
 	uint32_t left; /* records of the ring that the last marker announced */
 	bool begun, bad;
 };
@@ -237,6 +269,7 @@ static void look_at_marker(struct looking *looking, const struct record_ring *r)
 				r->position < looking->place.position)))
 		looking->bad = true;
 	looking->begun = true;
+	looking->markers++;
 	looking->left = r->count;
 	looking->place = (struct checkpoint_place){ .lineage = r->lineage,
 						    .generation = r->generation,
@@ -325,6 +358,8 @@ int checkpoint_look(const char *directory, uint64_t generation, struct checkpoin
 	if (looking.bad || !looking.begun)
 		return -EBADMSG;
 	file.place = looking.place;
+	file.markers = looking.markers;
+	file.cut = looking.left;
 	*ret = file;
 	return 0;
 }
@@ -334,6 +369,54 @@ int checkpoint_read(const struct checkpoint_file *file,
 		    void *userdata)
 {
 	return read_records(file->path, on_record, userdata);
+}
+
+struct copying {
+	struct checkpoint *checkpoint;
+	uint64_t markers_left;
+	uint32_t cut;
+	int error;
+};
+
+static void copy(const struct record_header *record, void *userdata)
+{
+	struct copying *copying = userdata;
+	struct checkpoint *cp = copying->checkpoint;
+	struct record_ring last;
+
+	if (copying->error < 0)
+		return;
+	/* it announces no more than what is there, for others follow */
+	if (record->type == RECORD_RING && !--copying->markers_left) {
+		last = *(const struct record_ring *)record;
+		last.count -= copying->cut;
+		record = &last.header;
+	}
+	copying->error = checkpoint_append(cp, record);
+	if (record->type == RECORD_STATE_MODEL)
+		cp->base_size = cp->size + cp->buffered;
+}
+
+int checkpoint_continue(const char *directory, const struct checkpoint_place *place,
+			const struct checkpoint_file *file, struct checkpoint **ret)
+{
+	_cleanup_(checkpoint_freep) struct checkpoint *cp = NULL;
+	struct record_ring here = marker(place, 0);
+	struct copying copying = { .markers_left = file->markers, .cut = file->cut };
+	int r = checkpoint_begin(directory, place->generation, &cp);
+
+	if (r < 0)
+		return r;
+	cp->continued = true;
+	copying.checkpoint = cp;
+	r = checkpoint_read(file, copy, &copying);
+	if (r >= 0)
+		r = copying.error;
+	if (r >= 0)
+		r = checkpoint_append(cp, &here.header);
+	if (r >= 0)
+		*ret = TAKE_PTR(cp);
+	return r;
 }
 
 static void closedirp(DIR **directory)

@@ -57,8 +57,13 @@ int checkpoint_commit(struct checkpoint *checkpoint);
 /* It is not to be used any more: removed. Takes NULL, returns NULL. */
 struct checkpoint *checkpoint_discard(struct checkpoint *checkpoint);
 
+/* So much may be appended, then it is an error: -EFBIG. */
+#define CHECKPOINT_LOG_MAX (64U << 20)
+
 /* So much was appended that the model itself is shorter. */
 bool checkpoint_is_due(const struct checkpoint *checkpoint);
+/* Half of what may be was appended: time to begin a new file, whatever speaks against it. */
+bool checkpoint_is_long(const struct checkpoint *checkpoint);
 
 #define CHECKPOINT_PATH_MAX 512
 
@@ -66,6 +71,8 @@ bool checkpoint_is_due(const struct checkpoint *checkpoint);
 struct checkpoint_file {
 	char path[CHECKPOINT_PATH_MAX];
 	struct checkpoint_place place; /* of the daemon that wrote it, at its end */
+	uint64_t markers; /* RECORD_RING in it */
+	uint32_t cut; /* records that the last of them announces and that are missing */
 };
 
 /*
@@ -83,6 +90,13 @@ int checkpoint_look(const char *directory, uint64_t generation, struct checkpoin
 int checkpoint_read(const struct checkpoint_file *file,
 		    void (*on_record)(const struct record_header *record, void *userdata),
 		    void *userdata);
+
+/*
+ * As checkpoint_new(), with all that is in @file, up to @place: it goes on where that ended. What it
+ * is based on is that file's, and so is what was appended.
+ */
+int checkpoint_continue(const char *directory, const struct checkpoint_place *place,
+			const struct checkpoint_file *file, struct checkpoint **ret);
 
 /* Removes what was left behind: every file but those of @generation that no daemon has open. */
 void checkpoint_clean(const char *directory, uint64_t generation);

@@ -232,6 +232,122 @@ static void test_due(void **state)
 	checkpoint_free(checkpoint);
 }
 
+/* What follows the model has a bound, whatever speaks against a new file. */
+static void test_bound(void **state)
+{
+	struct checkpoint *checkpoint = begin(*state, true);
+	struct record_range alloc = make_alloc(1, 1);
+	struct record_message message = make_message(1, ZEROS, MESSAGE(0x41));
+	struct checkpoint_record record = { &message.header, first_place.position };
+	uint64_t bytes = 0;
+	struct stat st;
+
+	/* a model so long that four times as much would never be */
+	for (uint32_t i = 0; i < (20U << 20) / sizeof(alloc); i++)
+		append_alloc(checkpoint, i);
+	assert_int_equal(checkpoint_commit(checkpoint), 0);
+	while (!checkpoint_is_due(checkpoint) && bytes <= CHECKPOINT_LOG_MAX)
+		bytes = append_ring(checkpoint, first_place.position + bytes, 1000) -
+			first_place.position;
+	assert_true(checkpoint_is_long(checkpoint));
+	assert_in_range(bytes, CHECKPOINT_LOG_MAX / 4, CHECKPOINT_LOG_MAX * 3 / 4);
+	while (bytes <= 2 * CHECKPOINT_LOG_MAX && checkpoint_append(checkpoint, &alloc.header) >= 0)
+		bytes += sizeof(alloc);
+	assert_int_equal(checkpoint_append(checkpoint, &alloc.header), -EFBIG);
+	assert_int_equal(checkpoint_append_ring(checkpoint, &first_place, &record, 1), -EFBIG);
+	assert_int_equal(stat(state_path(*state, ""), &st), 0);
+	assert_in_range(st.st_size, 80 << 20, 85 << 20);
+	checkpoint_free(checkpoint);
+}
+
+/* ---- goes on where another one ended ---- */
+
+static struct checkpoint *go_on(const char *directory, struct checkpoint_place *ret_place)
+{
+	struct checkpoint *checkpoint;
+	struct checkpoint_file file;
+
+	assert_int_equal(checkpoint_look(directory, GENERATION, &file), 0);
+	assert_int_equal(checkpoint_continue(directory, &file.place, &file, &checkpoint), 0);
+	assert_int_equal(checkpoint_commit(checkpoint), 0);
+	*ret_place = file.place;
+	return checkpoint;
+}
+
+static void test_continue(void **state)
+{
+	struct checkpoint *checkpoint = begin(*state, true);
+	struct record_state_model model = { .header = make_header(RECORD_STATE_MODEL,
+								  sizeof(model)) };
+	struct checkpoint_place place;
+	struct checkpoint_file file;
+	struct found found;
+	uint64_t end;
+
+	append_alloc(checkpoint, 30);
+	assert_int_equal(checkpoint_append(checkpoint, &model.header), 0);
+	assert_int_equal(checkpoint_commit(checkpoint), 0);
+	end = append_ring(checkpoint, first_place.position, 5);
+	checkpoint_free(checkpoint);
+	/* twice, and the second time also what came in between */
+	for (uint32_t i = 1; i <= 2; i++) {
+		checkpoint = go_on(*state, &place);
+		assert_int_equal(place.position, end);
+		assert_int_equal(place.step, first_place.step);
+		assert_false(checkpoint_is_due(checkpoint));
+		assert_false(checkpoint_is_long(checkpoint));
+		append_alloc(checkpoint, 30 + i);
+		end = append_ring(checkpoint, end, 3);
+		checkpoint_free(checkpoint);
+	}
+	assert_int_equal(look(*state, &file, &found), 0);
+	assert_true(found.based);
+	assert_int_equal(found.messages, 11);
+	assert_int_equal(found.allocs, 3);
+	assert_int_equal(file.place.position, end);
+}
+
+/* The one before was cut short in the middle of what it had announced. */
+static void test_continue_cut(void **state)
+{
+	struct checkpoint *checkpoint = begin_committed(*state);
+	struct checkpoint_place place;
+	struct checkpoint_file file;
+	struct found found;
+	uint64_t end;
+	struct stat st;
+
+	append_ring(checkpoint, first_place.position, 5);
+	checkpoint_free(checkpoint);
+	assert_int_equal(stat(state_path(*state, ""), &st), 0);
+	assert_int_equal(truncate(state_path(*state, ""),
+				  st.st_size - (off_t)sizeof(struct record_message) - 1),
+			 0);
+	checkpoint = go_on(*state, &place);
+	assert_int_equal(place.position,
+			 first_place.position + 3 * (8 + sizeof(struct record_message)));
+	end = append_ring(checkpoint, place.position, 2);
+	checkpoint_free(checkpoint);
+	assert_int_equal(look(*state, &file, &found), 0);
+	assert_int_equal(found.messages, 5);
+	assert_int_equal(file.place.position, end);
+}
+
+/* What was appended before counts, for when a new model is due. */
+static void test_continue_long(void **state)
+{
+	struct checkpoint *checkpoint = begin_committed(*state);
+	struct checkpoint_place place;
+
+	for (uint64_t end = first_place.position; !checkpoint_is_due(checkpoint);)
+		end = append_ring(checkpoint, end, 1000);
+	checkpoint_free(checkpoint);
+	checkpoint = go_on(*state, &place);
+	assert_true(checkpoint_is_due(checkpoint));
+	assert_false(checkpoint_is_long(checkpoint));
+	checkpoint_free(checkpoint);
+}
+
 /* ---- ends anywhere ---- */
 
 static void cut(const char *directory, const unsigned char *bytes, size_t size, uint64_t first)
@@ -469,10 +585,13 @@ static void test_no_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_round),   TEST(test_empty),	 TEST(test_based),   TEST(test_half),
-		TEST(test_apart),   TEST(test_many),	 TEST(test_due),     TEST(test_cut),
-		TEST(test_killed),  TEST(test_attempts), TEST(test_others),  TEST(test_markers),
-		TEST(test_unknown), TEST(test_clean),	 TEST(test_discard), TEST(test_no_room),
+		TEST(test_round),	 TEST(test_empty),	   TEST(test_based),
+		TEST(test_half),	 TEST(test_apart),	   TEST(test_many),
+		TEST(test_due),		 TEST(test_cut),	   TEST(test_killed),
+		TEST(test_attempts),	 TEST(test_others),	   TEST(test_markers),
+		TEST(test_unknown),	 TEST(test_clean),	   TEST(test_discard),
+		TEST(test_no_room),	 TEST(test_bound),	   TEST(test_continue),
+		TEST(test_continue_cut), TEST(test_continue_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
