@@ -27,6 +27,7 @@
 struct manager_restart {
 	struct checkpoint *checkpoint; /* NULL: nothing is left to the next one */
 	struct checkpoint_place place;
+	struct checkpoint_file former; /* what the daemon before left, if it is known */
 	uint64_t told; /* what comes up to this position is in the history already */
 	int error; /* why nothing is, though programs are pinned; 0 */
 	bool known; /* the state of the daemon before is this one's */

@@ -74,6 +74,12 @@ static void save_record(const struct record_header *record, void *userdata)
 		saving->error = checkpoint_append(saving->checkpoint, record);
 }
 
+static void manager_update_place(struct manager *m)
+{
+	m->restart.place.dropped = m->dropped;
+	m->restart.place.missed = m->missed;
+}
+
 static int manager_write_state(struct manager *m, bool based, struct checkpoint **ret)
 {
 	_cleanup_(checkpoint_freep) struct checkpoint *checkpoint = NULL;
@@ -81,8 +87,7 @@ static int manager_write_state(struct manager *m, bool based, struct checkpoint 
 	char buffer[DIRECTORY_MAX];
 	int r;
 
-	m->restart.place.dropped = m->dropped;
-	m->restart.place.missed = m->missed;
+	manager_update_place(m);
 	r = checkpoint_new(state_directory(buffer), &m->restart.place, based, &checkpoint);
 	if (r < 0)
 		return r;
@@ -102,16 +107,49 @@ static int manager_write_state(struct manager *m, bool based, struct checkpoint 
 }
 
 /*
- * A new file, of the model as it is (@based), or of one that nothing has been applied to. Who starts
- * with that model tells nothing of what made it: the history has to have all of it before.
+ * The records as they are, to be told again by whoever comes next: the history has not got all that
+ * they gave rise to.
  */
+static int manager_copy_state(struct manager *m, struct checkpoint **ret)
+{
+	_cleanup_(checkpoint_freep) struct checkpoint *checkpoint = NULL;
+	char buffer[DIRECTORY_MAX];
+	int r;
+
+	manager_update_place(m);
+	r = checkpoint_continue(state_directory(buffer), &m->restart.place, &m->restart.former,
+				&checkpoint);
+	if (r >= 0 && checkpoint_is_long(checkpoint))
+		r = -EFBIG;
+	if (r >= 0)
+		r = checkpoint_commit(checkpoint);
+	if (r >= 0)
+		*ret = TAKE_PTR(checkpoint);
+	return r;
+}
+
+/*
+ * Who starts with the model alone tells nothing of what made it: the history has to have all of it
+ * before.
+ */
+static bool manager_is_told(struct manager *m)
+{
+	manager_sinks_batch_end(m);
+	return !m->store || !sink_store_is_behind(m->store);
+}
+
+/* A new file, of the model as it is (@based), or of one that nothing has been applied to */
 static void manager_begin_state(struct manager *m, bool based)
 {
 	struct checkpoint *checkpoint = NULL;
-	int r;
+	bool told = manager_is_told(m);
+	int r = -ENOENT;
 
-	manager_sinks_batch_end(m);
-	r = manager_write_state(m, based, &checkpoint);
+	/* positions in another ring say nothing of this one */
+	if (based && !told && m->restart.former.place.generation == m->restart.place.generation)
+		r = manager_copy_state(m, &checkpoint);
+	if (r < 0)
+		r = manager_write_state(m, based, &checkpoint);
 	if (r < 0) {
 		manager_state_failed(m, r);
 		return;
@@ -138,8 +176,7 @@ static void manager_log_ring(struct manager *m, const struct checkpoint_record *
 
 	if (!m->restart.checkpoint || !n)
 		return;
-	m->restart.place.dropped = m->dropped;
-	m->restart.place.missed = m->missed;
+	manager_update_place(m);
 	r = checkpoint_append_ring(m->restart.checkpoint, &m->restart.place, records, n);
 	if (r < 0)
 		manager_state_failed(m, r);
@@ -164,11 +201,16 @@ void manager_on_batch(const struct ring_record *records, size_t n, void *userdat
 	}
 }
 
-/* The model instead of all that made it, once that is longer */
+/*
+ * The model instead of all that made it, once that is longer. While the disk is full it goes on
+ * growing instead, as far as it may.
+ */
 void manager_log_tend(struct manager *m)
 {
 	if (!m->restart.checkpoint || !checkpoint_is_due(m->restart.checkpoint) ||
 	    model_is_walking(m->model) || !model_has_snapshot(m->model))
+		return;
+	if (!checkpoint_is_long(m->restart.checkpoint) && !manager_is_told(m))
 		return;
 	m->restart.place.position = ring_position(m->ring);
 	manager_begin_state(m, true);
@@ -241,6 +283,7 @@ static bool manager_restore(struct manager *m, uint64_t generation, struct ring 
 		return false;
 	}
 	m->restart.place = file.place;
+	m->restart.former = file;
 	m->restart.told = manager_told(m);
 	r = checkpoint_read(&file, on_replayed, m);
 	if (r < 0)
@@ -449,6 +492,8 @@ static void manager_keep_state(struct manager *m)
 	m->restart.place.position = ring_position(m->ring);
 	mkdir(state_directory(buffer), 0755);
 	manager_begin_state(m, m->restart.known);
+	/* it is in the new one, or of no use any more */
+	m->restart.former = (struct checkpoint_file){};
 	checkpoint_clean(buffer, m->restart.place.generation);
 }
 
