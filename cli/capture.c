@@ -4,8 +4,9 @@
  *
  * A trace is written under FILE.partial and gets its name when it is complete, that is, when it was
  * ended by a signal, by --duration, or by the daemon's own last reply. So FILE is never half a
- * trace, and an older FILE survives a recording that failed. What came until a failure is kept,
- * since it may be the very crash one wanted to record; it is never overwritten either.
+ * trace, and an older FILE survives a recording that failed, or that nothing came of. What came until
+ * a failure is kept, since it may be the very crash one wanted to record; it is never overwritten
+ * either.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cxlirqd/json.h"
+#include "daemon/trace.h"
 
 #include "client.h"
 #include "stop.h"
@@ -83,8 +85,13 @@ static int append_piece(const json_t *reply, void *userdata)
 
 static int trace_commit(const struct trace *trace)
 {
+	if (trace->size <= TRACE_HEADER_SIZE) {
+		warnx("%s: not written, the daemon sent nothing", trace->file);
+		unlink(trace->partial);
+		return -ENODATA;
+	}
 	if (fsync(trace->fd) < 0 || rename(trace->partial, trace->file) < 0) {
-		warn("%s", trace->file);
+		warn("%s: kept as %s", trace->file, trace->partial);
 		return -EIO;
 	}
 	return 0;
@@ -135,7 +142,7 @@ enum exit_code verb_record(const struct options *options, const char *argument)
 	int r;
 
 	(void)argument;
-	if (!options->output) {
+	if (!options->output || !*options->output) {
 		warnx("record: needs a file, -o FILE");
 		return EXIT_USAGE;
 	}

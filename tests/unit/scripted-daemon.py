@@ -423,8 +423,13 @@ def no_base64(link, _call):
 
 
 def whole_trace(link, _call):
-    link.send({"data": base64.b64encode(b"first").decode()}, continues=True)
+    link.send({"data": base64.b64encode(b"first" * 4).decode()}, continues=True)
     link.send({"data": base64.b64encode(b"last").decode()})
+
+
+def header_only(link, _call):
+    link.send({"data": base64.b64encode(b"CXLIRQ\0\1" + bytes(8)).decode()}, continues=True)
+    link.until_closed()
 
 
 def uncounted(link, call):
@@ -451,7 +456,7 @@ SCENES = {
     "good": answer, "empty": empty, "sick": sick, "without-tracing": without_tracing,
     "violated": violated, "before-rules": before_rules,
     "byte-by-byte": byte_by_byte, "large": large, "huge": huge, "strange": strange,
-    "lost-in-stream": lost_in_stream, "no-base64": no_base64, "whole-trace": whole_trace,
+    "lost-in-stream": lost_in_stream, "no-base64": no_base64, "whole-trace": whole_trace, "header-only": header_only,
     "flood": flood, "uncounted": uncounted, "lost-counting": lost_counting,
     "bad-events": lambda link, call: link.fail(INTERFACE + "BadEvents",
                                                reason='no closing } at "{a"'),

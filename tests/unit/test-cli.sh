@@ -125,6 +125,7 @@ misused "status: takes no --output" status -o ID
 misused "x: domains takes no more arguments" domains x
 misused "y: devices takes no more arguments" devices x y
 misused "record: needs a file, -o FILE" record
+misused "record: needs a file, -o FILE" record -o ""
 misused "counters: 'x' is not list or stat" counters x
 misused "y: counters takes no more arguments" counters list y
 misused "counters stat: needs an event, -e EVENT" counters stat
@@ -552,12 +553,25 @@ for signal in INT TERM; do
 done
 scene whole-trace
 ends 0 record -o trace
-check "an older trace is replaced" [ "$(cat trace)" = firstlast ]
+check "an older trace is replaced" [ "$(cat trace)" = firstfirstfirstfirstlast ]
+mkdir folder
+ends 1 record -o folder
+check "a trace that cannot get its name" complains "folder: kept as folder.partial: Is a directory"
+check "a trace that cannot get its name is kept" cmp -s folder.partial trace
+rm -r folder folder.partial
+# neither silence nor the header alone is a trace
+for nothing in silent header-only; do
+	scene $nothing
+	ends 1 record -o trace --duration 0.3
+	check "nothing came" complains "trace: not written, the daemon sent nothing"
+	check "nothing came, an older trace survives" [ "$(cat trace)" = firstfirstfirstfirstlast ]
+	check "nothing came, nothing is left" [ ! -e trace.partial ]
+done
 scene lost-in-stream
 ends 1 record -o trace
 check "the daemon is lost" complains "trace.partial: kept, but incomplete: socket: the daemon closed the connection"
 check "what came is kept" [ "$(cat trace.partial)" = half ]
-check "an older trace survives" [ "$(cat trace)" = firstlast ]
+check "an older trace survives" [ "$(cat trace)" = firstfirstfirstfirstlast ]
 ends 1 record -o trace
 check "what was kept is not overwritten" complains "trace.partial: File exists"
 check "what was kept is not overwritten" [ "$(cat trace.partial)" = half ]
