@@ -62,6 +62,7 @@ static int print_picture(const struct options *options, const struct picture *pi
 		return r;
 	}
 	fwrite(text, 1, size, stdout);
+	writer_flush();
 	return 0;
 }
 

@@ -7,7 +7,6 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <locale.h>
 #include <signal.h>
@@ -15,12 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cxlirqd/cleanup.h"
+#include "cxlirqd/streams.h"
 
 #include "column.h"
 #include "completion.h"
 #include "option.h"
 #include "pager.h"
+#include "writer.h"
 
 static const struct verb verbs[] = {
 	/* the first one is what no verb means */
@@ -164,25 +164,16 @@ static const struct verb verbs[] = {
 	{}
 };
 
-/* A socket that took the place of a closed stdout would get what is meant for the user. */
-static void open_standard_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	closep(&fd);
-}
-
 static enum exit_code close_stdout(enum exit_code code)
 {
 	bool failed = ferror(stdout);
+	int error = writer_error();
 
 	errno = 0;
 	if ((fclose(stdout) == 0 && !failed) || pager_is_open())
 		return code;
-	warnx("standard output: %s", errno ? strerror(errno) : "write error");
+	error = error ?: errno;
+	warnx("standard output: %s", error ? strerror(error) : "write error");
 	return EXIT_FAILED;
 }
 
@@ -218,7 +209,7 @@ int main(int argc, char *argv[])
 	struct request request = request_default();
 	enum exit_code code = EXIT_DONE;
 
-	open_standard_streams();
+	streams_open();
 	setlocale(LC_CTYPE, "");
 	/* Whoever closes the pipe has seen enough: end without a word, whatever we inherited. */
 	signal(SIGPIPE, SIG_DFL);

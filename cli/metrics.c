@@ -20,6 +20,7 @@ static void print_text(const struct options *options, char *text)
 		if (((unsigned char)*at < ' ' && *at != '\n') || *at == 0x7f)
 			*at = '?';
 	fputs(text, stdout);
+	writer_flush();
 }
 
 enum exit_code verb_metrics(const struct options *options, const char *argument)

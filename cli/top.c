@@ -235,7 +235,7 @@ static int print_snapshot(const struct top *top, int64_t elapsed_us)
 		r = no_memory();
 	else
 		putchar('\n');
-	fflush(stdout);
+	writer_flush();
 	return ferror(stdout) ? -EIO : r;
 }
 

@@ -25,9 +25,26 @@ struct writer {
 
 DEFINE_CLEANUP(struct libscols_table *, scols_unref_table);
 
+static int error; /* why stdout did not take something, for the first time */
+
+void writer_flush(void)
+{
+	int failed = ferror(stdout) ? errno : 0; /* whoever printed has just seen it */
+
+	if (fflush(stdout) != 0 && !failed)
+		failed = errno;
+	error = error ?: failed;
+}
+
+int writer_error(void)
+{
+	return error;
+}
+
 /* -EINVAL has been explained where it arose. */
 static int told(int r)
 {
+	writer_flush();
 	if (r < 0 && r != -EINVAL)
 		warnx("standard output: %s", strerror(-r));
 	return r;
@@ -330,7 +347,6 @@ int writer_row(struct writer *writer, const json_t *row)
 			r = -ENOMEM;
 		putchar('\n');
 	}
-	fflush(stdout);
 	return told(r);
 }
 
@@ -403,5 +419,5 @@ int writer_json(const json_t *value)
 	if (json_dumpf(value, stdout, JSON_INDENT(2)) < 0 && !ferror(stdout))
 		return told(-ENOMEM);
 	putchar('\n');
-	return 0;
+	return told(0);
 }

@@ -3,8 +3,8 @@
  * How answers reach stdout: tables and trees by libsmartcols, JSON by jansson. A verb hands over
  * the daemon's objects and a table of columns; which of the two it becomes is decided here.
  *
- * Errors (no memory) have been printed. Whether stdout took it all is checked once, at the end of
- * the program.
+ * Errors (no memory) have been printed. Whether stdout took it all is said once, at the end of the
+ * program.
  */
 #ifndef CXLIRQCTL_WRITER_H
 #define CXLIRQCTL_WRITER_H
@@ -60,5 +60,10 @@ int writer_properties(const struct column *columns, const struct options *option
 
 /* Prints a document. */
 int writer_json(const json_t *value);
+
+/* Sends on what was just printed, here or past this; of a failure, why is kept for the end. */
+void writer_flush(void);
+/* An errno: why stdout did not take all of it. 0: it did, or nobody knows why not. */
+int writer_error(void);
 
 #endif

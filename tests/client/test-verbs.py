@@ -96,6 +96,30 @@ def colors(scripted):
     check("color: never in JSON", "\x1b" not in run(scripted, "violations", "--json", "--color=always").stdout)
 
 
+def nowhere(socket):
+    """What cannot be printed is told, with the reason, however much it was."""
+    for verb in ("status", "vectors", "events", "metrics", "metrics --format json", "graph", "graph --format svg",
+                 "graph --json", "snapshot --json", "top --batch --times 1", "top --json --times 1"):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([CLI, "-S", socket, *verb.split()], stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=60)
+        said = [line for line in result.stderr.splitlines() if not line.startswith("cxlirqctl: graph: ")]
+        check(f"a full disk: {verb}", result.returncode == 1
+              and said[-1:] == ["cxlirqctl: standard output: No space left on device"], result)
+
+
+def replayed(socket):
+    """A replay is no source of traces, and says so."""
+    with open("older", "w", encoding="utf-8") as file:
+        file.write("older")
+    result = run(socket, "record", "-o", "older", "--duration", "0.1")
+    check("record from a replay", result.returncode == 1 and not result.stdout and result.stderr ==
+          "cxlirqctl: Record: tracing is not available: this daemon replays a trace, and has none of its own\n", result)
+    with open("older", encoding="utf-8") as file:
+        check("record from a replay: an older trace stays", file.read() == "older"
+              and not os.path.exists("older.partial"))
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -105,6 +129,8 @@ def main():
                                  "Acknowledge": lambda _: {"violations": [VIOLATION]}})
         documents(daemon.path, path)
         columns(daemon.path)
+        nowhere(daemon.path)
+        replayed(daemon.path)
         colors(path)
         scripted.stop()
         daemon.stop()
