@@ -20,6 +20,7 @@
 #define DEFAULT_TIMEOUT_US (30 * UINT64_C(1000000))
 #define SECONDS_MAX 1e9
 #define INTERVAL_MIN_US 10000
+#define INTERVAL_MAX_US (86400 * UINT64_C(1000000))
 
 enum {
 	OPTION_NO_PAGER = OPTION_FIRST_LONG,
@@ -188,6 +189,9 @@ static int parse_seconds(const char *text, uint64_t *ret_us)
 	if (*end || end == text || !(seconds >= 0 && seconds <= SECONDS_MAX))
 		return -EINVAL;
 	*ret_us = (uint64_t)(seconds * 1e6);
+	/* the least of all is not nothing, which means something else */
+	if (seconds > 0 && *ret_us == 0)
+		*ret_us = 1;
 	return 0;
 }
 
@@ -220,7 +224,17 @@ static int parse_interval(const char *text, uint64_t *ret_us)
 {
 	uint64_t us;
 
-	if (parse_seconds(text, &us) < 0 || us < INTERVAL_MIN_US)
+	if (parse_seconds(text, &us) < 0 || us < INTERVAL_MIN_US || us > INTERVAL_MAX_US)
+		return -EINVAL;
+	*ret_us = us;
+	return 0;
+}
+
+static int parse_duration(const char *text, uint64_t *ret_us)
+{
+	uint64_t us;
+
+	if (parse_seconds(text, &us) < 0 || us == 0)
 		return -EINVAL;
 	*ret_us = us;
 	return 0;
@@ -257,7 +271,7 @@ static int set_option(int value, const char *argument, struct request *request)
 	case OPTION_SINCE: return parse_moment(argument, &options->since_us);
 	case OPTION_UNTIL: return parse_moment(argument, &options->until_us);
 	case OPTION_FOLLOW: options->follow = true; return 0;
-	case OPTION_DURATION: return parse_seconds(argument, &options->duration_us);
+	case OPTION_DURATION: return parse_duration(argument, &options->duration_us);
 	case 'e': return add_event(argument, options);
 	case OPTION_PMU: options->pmu = argument; return 0;
 	case OPTION_EVENTS: options->events_only = true; return 0;
@@ -279,10 +293,12 @@ static const char *expected_of(int value)
 	switch (value) {
 	case OPTION_COLOR: return "auto, always or never";
 	case 'e': return "taken, for there are 64 already";
-	case OPTION_INTERVAL: return "a time of 0.01 seconds or more";
+	case OPTION_INTERVAL: return "a time of 0.01 to 86400 seconds";
+	case OPTION_DURATION: return "a time of more than 0 and up to 1000000000 seconds";
+	case OPTION_TIMEOUT: return "a time of 0 to 1000000000 seconds";
 	case OPTION_SINCE:
 	case OPTION_UNTIL: return MOMENT_WORDS;
-	default: return "a number";
+	default: return "a number up to 4294967295";
 	}
 }
 
@@ -317,7 +333,7 @@ static int find_verb(const char *name, const struct verb *verbs, const struct ve
 			*ret = verbs;
 			return 0;
 		}
-	warnx("%s: unknown verb", name);
+	warnx("%s: unknown verb", *name ? name : "''");
 	return -EINVAL;
 }
 
@@ -379,7 +395,10 @@ int request_parse(int argc, char *argv[], const struct verb *verbs, struct reque
 	request->options.pager =
 		request->verb->pager && !request->no_pager && !request->options.follow;
 	for (int i = 0; *arguments && i < request->verb->max_arguments; i++)
-		arguments++;
+		if (!**arguments++) {
+			warnx("%s: an argument is empty", request->verb->name);
+			return -EINVAL;
+		}
 	if (*arguments) {
 		warnx("%s: %s takes no more arguments", *arguments, request->verb->name);
 		return -EINVAL;

@@ -115,7 +115,7 @@ def usage(d):
             (["unpin"], "guard unpin: needs a DEVICE"),
             (["pin", NONE], "guard pin: needs --cpus"),
             (["mode", "on"], "on: is not off, audit or enforce"),
-            (["mode", ""], ": is not off, audit or enforce"),
+            (["mode", ""], "guard: an argument is empty"),
             (["mode", "Enforce"], "Enforce: is not off, audit or enforce"),
             (["add", "--device", "a/b"], "a/b: is no device, DEVICE/INDEX or rule about where vectors are"),
             (["add", "--device", "a b"], "a b: is no device, DEVICE/INDEX or rule about where vectors are"),

@@ -108,16 +108,16 @@ misused "-x: unknown option" -jx
 misused "--socket: needs an argument" -S
 misused "--timeout: needs an argument" --timeout
 misused "--json: takes no argument" --json=pretty
-misused "--irq: 'abc' is not a number" vectors --irq abc
-misused "--irq: '' is not a number" vectors --irq ""
-misused "--irq: '-1' is not a number" vectors --irq=-1
-misused "--irq: '4294967296' is not a number" vectors --irq 4294967296
-misused "--irq: '99999999999999999999999' is not a number" vectors --irq 99999999999999999999999
-misused "--irq: '5x' is not a number" vectors --irq 5x
-misused "--timeout: 'soon' is not a number" --timeout soon
-misused "--timeout: '-1' is not a number" --timeout=-1
-misused "--timeout: 'nan' is not a number" --timeout nan
-misused "--timeout: 'inf' is not a number" --timeout inf
+misused "--irq: 'abc' is not a number up to 4294967295" vectors --irq abc
+misused "--irq: '' is not a number up to 4294967295" vectors --irq ""
+misused "--irq: '-1' is not a number up to 4294967295" vectors --irq=-1
+misused "--irq: '4294967296' is not a number up to 4294967295" vectors --irq 4294967296
+misused "--irq: '99999999999999999999999' is not a number up to 4294967295" vectors --irq 99999999999999999999999
+misused "--irq: '5x' is not a number up to 4294967295" vectors --irq 5x
+misused "--timeout: 'soon' is not a time of 0 to 1000000000 seconds" --timeout soon
+misused "--timeout: '-1' is not a time of 0 to 1000000000 seconds" --timeout=-1
+misused "--timeout: 'nan' is not a time of 0 to 1000000000 seconds" --timeout nan
+misused "--timeout: 'inf' is not a time of 0 to 1000000000 seconds" --timeout inf
 misused "--color: 'purple' is not auto, always or never" --color purple
 misused "status: takes no --tree" --tree
 misused "devices: takes no --follow" devices --follow
@@ -132,9 +132,15 @@ misused "counters stat: needs an event, -e EVENT" counters stat
 misused "counters stat: --times needs --interval" counters stat -e a --times 3
 misused "counters stat: --times is 1 at least" counters stat -e a --interval 1 --times 0
 misused "counters stat: --events is for list" counters stat -e a --events
-misused "--interval: '0' is not a time of 0.01 seconds or more" counters stat -e a --interval 0
-misused "--interval: '0.009' is not a time of 0.01 seconds or more" counters stat --interval 0.009
-misused "--interval: 'x' is not a time of 0.01 seconds or more" counters stat --interval x
+misused "--interval: '0' is not a time of 0.01 to 86400 seconds" counters stat -e a --interval 0
+misused "--interval: '0.009' is not a time of 0.01 to 86400 seconds" counters stat --interval 0.009
+misused "--interval: '86401' is not a time of 0.01 to 86400 seconds" counters stat --interval 86401
+misused "--timeout: '1000000001' is not a time of 0 to 1000000000 seconds" --timeout 1000000001
+for duration in 0 0.0 1000000001 x; do
+	misused "--duration: '$duration' is not a time of more than 0 and up to 1000000000 seconds" \
+		record -o trace --duration $duration
+done
+misused "--interval: 'x' is not a time of 0.01 to 86400 seconds" counters stat --interval x
 misused "--event: needs an argument" counters stat -e
 mapfile -t many < <(seq -f -ee%g 65)
 misused "--event: 'e65' is not taken, for there are 64 already" counters stat "${many[@]}"
@@ -147,7 +153,11 @@ misused "status: takes no --event" -e a
 misused "ack: needs the id of a violation" ack
 misused "x: is no violation's id, which is a number" ack 3 x
 misused "3x: is no violation's id, which is a number" ack 3x
-misused ": is no violation's id, which is a number" ack ""
+misused "ack: an argument is empty" ack 3 ""
+misused "explain: an argument is empty" explain ""
+misused "devices: an argument is empty" devices ""
+misused "guard: an argument is empty" guard pin "" --cpus 0
+misused "'': unknown verb" ""
 misused "99999999999999999999999: is no violation's id, which is a number" ack 99999999999999999999999
 misused "explain: needs an interrupt, a device or a rule" explain
 misused "y: explain takes no more arguments" explain x y
