@@ -38,32 +38,58 @@ static void gather_refused(const char *table, uint64_t count, void *userdata)
 	metric_add(userdata, METRIC_ENTRIES_REFUSED, count, table);
 }
 
-static void look_for_runs(const char *name, uint64_t runs, uint64_t run_ns, void *userdata)
+static void look_for_runs(const struct probe_program *program, void *userdata)
 {
 	struct manager *m = userdata;
 
-	(void)name;
-	(void)run_ns;
-	m->program_stats |= runs > 0;
-}
-
-static void gather_program(const char *name, uint64_t runs, uint64_t run_ns, void *userdata)
-{
-	struct metric_set *set = userdata;
-
-	metric_add(set, METRIC_BPF_PROGRAM_RUNS, runs, name);
-	metric_add(set, METRIC_BPF_PROGRAM_RUN, run_ns, name);
+	m->program_stats |= program->runs > 0;
 }
 
 /* Zeros everywhere are a kernel that does not count. */
+static bool counts_programs(struct manager *m)
+{
+	if (m->probe && !m->program_stats)
+		probe_each_program(m->probe, look_for_runs, m);
+	return m->program_stats;
+}
+
+static void gather_program(const struct probe_program *program, void *userdata)
+{
+	struct metric_set *set = userdata;
+
+	metric_add(set, METRIC_BPF_PROGRAM_RUNS, program->runs, program->name);
+	metric_add(set, METRIC_BPF_PROGRAM_RUN, program->time_ns, program->name);
+}
+
 static void gather_programs(struct manager *m, struct metric_set *set)
 {
-	if (!m->probe)
-		return;
-	if (!m->program_stats)
-		probe_each_program(m->probe, look_for_runs, m);
-	if (m->program_stats)
+	if (counts_programs(m))
 		probe_each_program(m->probe, gather_program, set);
+}
+
+struct telling {
+	sink_varlink_program_fn each;
+	void *userdata;
+	bool counted;
+};
+
+static void tell_program(const struct probe_program *program, void *userdata)
+{
+	const struct telling *telling = userdata;
+
+	telling->each(program->hook, telling->counted ? (int64_t)program->runs : -1,
+		      (int64_t)program->missed, telling->userdata);
+}
+
+void manager_each_program(sink_varlink_program_fn each, void *each_userdata, void *userdata)
+{
+	struct manager *m = userdata;
+	struct telling telling = { .each = each,
+				   .userdata = each_userdata,
+				   .counted = counts_programs(m) };
+
+	if (m->probe)
+		probe_each_program(m->probe, tell_program, &telling);
 }
 
 /* ---- the set ------------------------------------------------------------------------------- */

@@ -209,6 +209,8 @@ void manager_start_report(struct manager *m);
  */
 int manager_render_metrics(enum metric_format format, char **ret_text, size_t *ret_size,
 			   void *userdata);
+/* What the kernel has counted of each attached program. @userdata: the manager. */
+void manager_each_program(sink_varlink_program_fn each, void *each_userdata, void *userdata);
 
 /*
  * The exporter: sockets from systemd, and [Export] Listen=. What cannot be listened on is tried again

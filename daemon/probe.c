@@ -179,9 +179,15 @@ void probe_each_program(const struct probe *probe, probe_program_fn each, void *
 	struct bpf_prog_info info;
 
 	for (size_t i = 0; i < probe->n_hooks; i++)
-		if (program_info(&probe->hooks[i], &info))
-			each(probe->hooks[i].told.program, info.run_cnt, info.run_time_ns,
-			     userdata);
+		if (program_info(&probe->hooks[i], &info)) {
+			struct probe_program program = { .name = probe->hooks[i].told.program,
+							 .hook = probe->hooks[i].told.section,
+							 .runs = info.run_cnt,
+							 .time_ns = info.run_time_ns,
+							 .missed = info.recursion_misses };
+
+			each(&program, userdata);
+		}
 }
 
 bool probe_adopted(const struct probe *probe)

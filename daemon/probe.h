@@ -64,11 +64,14 @@ uint64_t probe_refused_notes(const struct probe *probe, enum program_note note);
 const char *probe_note_name(enum program_note note);
 
 /*
- * Calls @each for each program that is attached, with what the kernel counts of its runs; it counts
- * nothing unless the sysctl kernel.bpf_stats_enabled is set.
+ * Calls @each for each program that is attached, with what the kernel counts of its runs, nothing unless
+ * the sysctl kernel.bpf_stats_enabled is set, and the runs that it skipped.
  */
-typedef void (*probe_program_fn)(const char *program, uint64_t runs, uint64_t time_ns,
-				 void *userdata);
+struct probe_program {
+	const char *name, *hook;
+	uint64_t runs, time_ns, missed;
+};
+typedef void (*probe_program_fn)(const struct probe_program *program, void *userdata);
 void probe_each_program(const struct probe *probe, probe_program_fn each, void *userdata);
 
 /* ---- across restarts ----------------------------------------------------------------------- */

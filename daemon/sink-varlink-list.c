@@ -9,19 +9,25 @@
 #include "ledger.h"
 #include "sink-varlink-private.h"
 
+json_t *sink_varlink_untraced(const struct sink_varlink *sink)
+{
+	const struct record_base *base = model_base(sink->source.model);
+
+	if (!base || base->mode != RECORD_MODE_SYSFS || !base->reason[0])
+		return NULL;
+	return json_sprintf("BPF tracing is off: %s", base->reason);
+}
+
 /* An answer with @rows, which it takes over, and why there may be none. */
 static json_t *make_list(const struct sink_varlink *sink, const char *key, json_t *rows,
 			 const char *if_empty)
 {
-	const struct record_base *base = model_base(sink->source.model);
 	json_t *reason = NULL;
 
 	if (json_array_size(rows))
 		reason = json_null();
-	else if (base && base->mode == RECORD_MODE_SYSFS && base->reason[0])
-		reason = json_sprintf("BPF tracing is off: %s", base->reason);
 	else
-		reason = json_string(if_empty);
+		reason = sink_varlink_untraced(sink) ?: json_string(if_empty);
 	return json_pack("{s:o, s:o}", key, rows, "reason", reason);
 }
 

@@ -289,16 +289,20 @@ static int past_step(struct past *past)
 static int past_end(struct past *past)
 {
 	bool complete = json_is_null(past->reason), empty = complete && !past->sent;
-	json_auto_t *last = NULL;
+	json_auto_t *last = NULL, *untraced = NULL;
 	int r = 0;
 
-	if (empty && !past->memory)
+	if (empty && past->memory)
+		untraced = sink_varlink_untraced(past->sink);
+	if (untraced)
+		last = json_pack("{s:n, s:O}", "event", "reason", untraced);
+	else if (empty && !past->memory)
 		last = json_pack("{s:n, s:s}", "event", "reason", "the store has no such event");
 	else
 		last = json_pack("{s:n, s:O}", "event", "reason", past->reason);
 	if (!past->stay)
 		r = varlink_call_reply(past->call, last);
-	else if (!complete)
+	else if (!complete || untraced)
 		r = varlink_call_notify(past->call, last);
 	if (r == -EPIPE || r == -ENOBUFS)
 		return 0;

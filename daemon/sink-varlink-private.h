@@ -47,6 +47,9 @@ int sink_varlink_fail_reason(struct varlink_call *call, const char *reason);
 /* Whether the caller is root or in the group */
 bool sink_varlink_may_change(const struct sink_varlink *sink, const struct varlink_call *call);
 
+/* Why next to nothing is known, in words: a new string; NULL: tracing works. */
+json_t *sink_varlink_untraced(const struct sink_varlink *sink);
+
 /* The methods, by file */
 int sink_varlink_list_domains(struct varlink_call *call, json_t *parameters, void *userdata);
 int sink_varlink_list_devices(struct varlink_call *call, json_t *parameters, void *userdata);

@@ -89,15 +89,28 @@ void sink_varlink_batch_end(struct sink_varlink *sink)
 	sink->n_raw = 0;
 }
 
+/* The last reply is to be an error; returns it. */
+static int stop_following(struct varlink_call *call, struct follower *follower, int error)
+{
+	varlink_call_on_gone(call, NULL, NULL);
+	on_gone(call, follower);
+	return error;
+}
+
 /* A trace begins with the file's header and all that is known, so it stands for itself. */
 int sink_varlink_record_raw(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	unsigned char header[TRACE_HEADER_SIZE];
 	struct sink_varlink *sink = userdata;
 	json_t *piece;
-	int r;
+	int r, told;
 
 	(void)parameters;
+	if (!sink->source.retell)
+		return sink_varlink_fail(
+			call, "io.cxlirqd.TracingUnavailable",
+			json_pack("{s:s}", "reason",
+				  "this daemon replays a trace, and has none of its own"));
 	if (!sink->raw) {
 		sink->raw = malloc(RAW_MAX);
 		if (!sink->raw)
@@ -113,9 +126,9 @@ int sink_varlink_record_raw(struct varlink_call *call, json_t *parameters, void 
 	r = follow(&sink->tracers, call);
 	if (r < 0)
 		return r;
-	sink->source.retell(sink->source.userdata);
+	told = sink->source.retell(sink->source.userdata);
 	sink_varlink_batch_end(sink);
-	return 0;
+	return told < 0 ? stop_following(call, sink->tracers, told) : 0;
 }
 
 void sink_varlink_record(struct sink_varlink *sink, const struct record_header *record)

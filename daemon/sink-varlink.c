@@ -52,14 +52,51 @@ static int get_status(struct varlink_call *call, json_t *parameters, void *userd
 						  sink->source.status(sink->source.userdata)));
 }
 
+static void on_program(const char *name, int64_t runs, int64_t missed, void *userdata)
+{
+	json_t *hooks = userdata, *hook;
+	size_t i;
+
+	json_array_foreach(hooks, i, hook) {
+		if (strcmp(json_string_value(json_object_get(hook, "hook")) ?: "", name) != 0)
+			continue;
+		if (runs >= 0)
+			json_object_set_new(hook, "runs", json_integer(runs));
+		json_object_set_new(hook, "recursion_misses", json_integer(missed));
+	}
+}
+
+static int add_programs(const struct sink_varlink *sink, json_t *support)
+{
+	static const char *const keys[] = { "hooks", "features" };
+	json_t *hook;
+	size_t i;
+
+	for (size_t k = 0; k < 2; k++)
+		json_array_foreach(json_object_get(support, keys[k]), i, hook)
+			if (json_object_set_new(hook, "runs", json_null()) < 0 ||
+			    json_object_set_new(hook, "recursion_misses", json_null()) < 0)
+				return -ENOMEM;
+	if (sink->source.programs)
+		sink->source.programs(on_program, json_object_get(support, "hooks"),
+				      sink->source.userdata);
+	return 0;
+}
+
 static int get_support(struct varlink_call *call, json_t *parameters, void *userdata)
 {
 	struct sink_varlink *sink = userdata;
 	json_t *support = model_support_to_json(sink->source.model);
+	int r;
 
 	(void)parameters;
 	if (sink->source.restart)
 		json_merge(&support, sink->source.restart(sink->source.userdata));
+	r = add_programs(sink, support);
+	if (r < 0) {
+		json_decref(support);
+		return r;
+	}
 	return sink_varlink_reply(call, json_pack("{s:o}", "support", support));
 }
 

@@ -21,6 +21,10 @@ struct counting;
 typedef void (*counted_fn)(const struct record_counter *counter, void *userdata);
 #define COUNT_REASON_MAX 128
 
+/* An attached program's runs, -1: the kernel does not count them; and those that it skipped. */
+typedef void (*sink_varlink_program_fn)(const char *hook, int64_t runs, int64_t missed,
+					void *userdata);
+
 /* What the socket needs of its owner; all outlive the sink. */
 struct sink_varlink_source {
 	const struct model *model;
@@ -28,12 +32,14 @@ struct sink_varlink_source {
 	void (*refresh)(void *userdata);
 	/* Read all of the kernel's state again. */
 	int (*snapshot)(void *userdata);
-	/* Tell everything from the start once more, as records, for a new trace. */
+	/* Tell everything from the start once more, as records, for a new trace. NULL: it cannot be. */
 	int (*retell)(void *userdata);
 	/* The object of GetStatus; new reference */
 	json_t *(*status)(void *userdata);
 	/* what GetSupport tells besides the model: a new object; NULL: nothing */
 	json_t *(*restart)(void *userdata);
+	/* Each program that is attached. NULL: not to be had. */
+	void (*programs)(sink_varlink_program_fn each, void *each_userdata, void *userdata);
 	const struct violations *violations; /* NULL: there are none */
 	/*
 	 * Closes one; whoever calls has been found to be allowed to. -ENOENT: no such id. 0: it was

@@ -5,6 +5,7 @@ object a line; lists of nothing are [], and why is on standard error; color is f
 names of columns are told to who asks.
 
 A verb that is not in the table below fails the test."""
+import base64
 import json
 import os
 import re
@@ -25,6 +26,7 @@ VERBS = {"status": ([], dict, False), "domains": ([], list, False), "devices": (
          "snapshot": ([], dict, False), "diff": (["state.json"], list, True),
          "record": (["-o", "trace", "--duration", "0.1"], dict, False), "reload": ([], dict, False),
          "log-level": ([], dict, False), "guard": ([], list, True), "ack": (["4"], list, False)}
+SCRIPTED = ("ack", "record")  # of whom a replay has nothing to answer
 VIOLATION = {"id": 4, "rule": "vector-hidden", "severity": "critical", "device": "d", "acknowledged": False,
              "cause": {"kind": "unknown", "comm": None}, "explanation": "x"}
 
@@ -40,7 +42,7 @@ def documents(socket, scripted):
     with open("state.json", "w", encoding="utf-8") as file:
         file.write(run(socket, "snapshot", "--json").stdout)
     for verb, (arguments, kind, empty) in VERBS.items():
-        result = run(scripted if verb == "ack" else socket, verb, *arguments, "--json")
+        result = run(scripted if verb in SCRIPTED else socket, verb, *arguments, "--json")
         check(f"{verb} --json: exit code", result.returncode == 0, result)
         try:
             if kind == "lines":
@@ -56,7 +58,7 @@ def documents(socket, scripted):
         check(f"{verb}: nothing, and why" if empty else f"{verb}: something",
               (not rows and len(result.stderr.splitlines()) == 1) if empty
               else rows and (not result.stderr or verb == "graph"), f"{rows} {result.stderr}")
-        result = run(scripted if verb == "ack" else socket, verb, *arguments, "--noheadings")
+        result = run(scripted if verb in SCRIPTED else socket, verb, *arguments, "--noheadings")
         check(f"{verb} --noheadings", result.returncode == 0
               and not re.match(r" *[A-Z][A-Z-]+ +[A-Z]", result.stdout), result.stdout[:100])
 
@@ -126,7 +128,8 @@ def main():
         daemon = Replay(folder)
         path = os.path.join(folder, "scripted")
         scripted = Script(path, {"ListViolations": lambda _: {"violations": [VIOLATION]},
-                                 "Acknowledge": lambda _: {"violations": [VIOLATION]}})
+                                 "Acknowledge": lambda _: {"violations": [VIOLATION]},
+                                 "Record": lambda _: {"data": base64.b64encode(b"trace" * 9).decode()}})
         documents(daemon.path, path)
         columns(daemon.path)
         nowhere(daemon.path)

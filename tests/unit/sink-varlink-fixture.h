@@ -22,6 +22,7 @@ struct host {
 	struct history_filter asked;
 	int stored_result; /* what the store returns, 0: what it has */
 	int read_result; /* the same for a single event */
+	int retell_result;
 	bool cut;
 };
 
@@ -30,6 +31,22 @@ struct host {
 static inline void refresh(void *userdata)
 {
 	(void)userdata;
+}
+
+static inline int retell(void *userdata)
+{
+	struct host *host = userdata;
+
+	return host->retell_result;
+}
+
+/* One whose runs are counted, one where they are not, and one that the model does not know */
+static inline void programs(sink_varlink_program_fn each, void *each_userdata, void *userdata)
+{
+	(void)userdata;
+	each("counted", 5, 1, each_userdata);
+	each("uncounted", -1, 0, each_userdata);
+	each("unknown", 7, 7, each_userdata);
 }
 
 static inline int acknowledge(uint64_t id, void *userdata)
@@ -78,6 +95,8 @@ static inline int make_sink(struct host *host, bool whole)
 	struct sink_varlink_source source = {
 		.model = host->world->model,
 		.refresh = refresh,
+		.retell = whole ? retell : NULL,
+		.programs = whole ? programs : NULL,
 		.violations = whole ? host->violations : NULL,
 		.acknowledge = whole ? acknowledge : NULL,
 		.history = whole ? history : NULL,

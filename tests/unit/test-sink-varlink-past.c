@@ -7,6 +7,8 @@
 
 #include "sink-varlink-fixture.h"
 
+#define UNTRACED "\"BPF tracing is off: no BTF\""
+
 /* ---- History ---- */
 
 static void test_history(void **state)
@@ -110,6 +112,28 @@ static void hear_all(struct host *host, int fd)
 	assert_hears(host, fd, PIECE("{\"time_us\":20,\"type\":\"b\"}"));
 	assert_hears(host, fd, PIECE("{\"time_us\":30,\"type\":\"c\"}"));
 	assert_hears(host, fd, PIECE("{\"time_us\":40,\"type\":\"d\"}"));
+}
+
+/* Where nothing is traced, silence has a reason. */
+static void test_untraced(void **state)
+{
+	struct host *host = *state;
+	_cleanup_close_ int fd = dial(&host->fixture), follower = dial(&host->fixture);
+
+	assert_answer(&host->fixture, fd, STREAM("Monitor", "{}"), LAST("null"));
+	tell(host->world, make_base(RECORD_MODE_SYSFS));
+	assert_answer(&host->fixture, fd, STREAM("Monitor", "{}"), LAST(UNTRACED));
+	assert_answer(&host->fixture, fd, STREAM("Monitor", "{\"since_us\":5}"), LAST(UNTRACED));
+	assert_answer(&host->fixture, fd, STREAM("ListHistory", "{}"),
+		      LAST("\"the store has no such event\""));
+	say(&host->fixture, follower, STREAM("Monitor", "{\"follow\":true}"));
+	assert_hears(host, follower,
+		     "{\"parameters\":{\"event\":null,\"reason\":" UNTRACED
+		     "},\"continues\":true}");
+	publish(host, EVENT(10));
+	assert_hears(host, follower, PIECE(EVENT(10)));
+	assert_answer(&host->fixture, fd, STREAM("Monitor", "{}"), PIECE(EVENT(10)));
+	assert_hears(host, fd, LAST("null"));
 }
 
 static void test_since(void **state)
@@ -360,6 +384,7 @@ int main(void)
 		HOSTED(test_history),
 		HOSTED(test_history_incomplete),
 		HOSTED(test_history_ill_asked),
+		HOSTED(test_untraced),
 		HOSTED(test_since),
 		HOSTED(test_since_and_on),
 		HOSTED(test_since_slow),

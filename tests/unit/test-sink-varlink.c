@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the socket does with violations, and who may close them; and what it does without a store. */
+/*
+ * What the socket does with violations, and who may close them; what it knows of hooks; and what it does
+ * without a store, or without a kernel.
+ */
 #include <grp.h>
 
 #include "sink-varlink-fixture.h"
@@ -103,6 +106,26 @@ static void test_permission(void **state)
 	}
 }
 
+static void assert_hook(struct host *host, int fd, size_t at, const char *expected)
+{
+	json_auto_t *wanted = NULL, *reply = NULL;
+	char text[256];
+	const char *key;
+	json_t *hook, *value;
+
+	snprintf(text, sizeof(text), "%s", expected);
+	for (char *c = text; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	wanted = json_loads(text, 0, NULL);
+	assert_non_null(wanted);
+	say(&host->fixture, fd, CALL("GetSupport", "{}"));
+	reply = json_loads(hear(&host->fixture, fd), 0, NULL);
+	hook = json_object_get(json_object_get(reply, "parameters"), "support");
+	hook = json_array_get(json_object_get(hook, "hooks"), at);
+	json_object_foreach(wanted, key, value)
+		assert_true(json_equal(value, json_object_get(hook, key)));
+}
+
 static void test_bare(void **state)
 {
 	struct host *host = *state;
@@ -119,6 +142,11 @@ static void test_bare(void **state)
 	say(&host->fixture, fd, STREAM("Monitor", "{\"since_us\":1}"));
 	assert_hears(host, fd, PIECE(EVENT(10)));
 	assert_hears(host, fd, LAST("\"there is no store\""));
+	assert_answer(&host->fixture, fd, STREAM("Record", "{}"),
+		      ERROR("io.cxlirqd.TracingUnavailable", "reason",
+			    "this daemon replays a trace, and has none of its own"));
+	tell(host->world, make_hook("counted", true, true));
+	assert_hook(host, fd, 0, "{'hook': 'counted', 'runs': null, 'recursion_misses': null}");
 	assert_answer(&host->fixture, fd, CALL("Explain", "{\"subject\":\"99\"}"),
 		      "{\"error\":\"io.cxlirqd.NoSuchInterrupt\",\"parameters\":{\"irq\":99}}");
 	assert_answer(&host->fixture, fd, CALL("Explain", "{\"subject\":\"x\"}"),
@@ -127,12 +155,47 @@ static void test_bare(void **state)
 		      ERROR("io.cxlirqd.NoSuchSubject", "subject", ""));
 }
 
+static void test_support(void **state)
+{
+	struct host *host = *state;
+	_cleanup_close_ int fd = dial(&host->fixture);
+
+	tell(host->world, make_hook("counted", true, true));
+	tell(host->world, make_hook("uncounted", true, true));
+	tell(host->world, make_hook("not attached", false, true));
+	assert_hook(host, fd, 0, "{'hook': 'counted', 'runs': 5, 'recursion_misses': 1}");
+	assert_hook(host, fd, 1, "{'hook': 'uncounted', 'runs': null, 'recursion_misses': 0}");
+	assert_hook(host, fd, 2,
+		    "{'hook': 'not attached', 'runs': null, 'recursion_misses': null}");
+}
+
+/* What cannot be told from the start is no trace; the connection can be used again. */
+static void test_record(void **state)
+{
+	static const char header[] =
+		"{\"parameters\":{\"data\":\"Q1hMSVJRDQoBAAAAAAAAAA==\"},\"continues\":true}";
+	struct host *host = *state;
+	_cleanup_close_ int fd = dial(&host->fixture), other = dial(&host->fixture);
+
+	host->retell_result = -EIO;
+	say(&host->fixture, fd, STREAM("Record", "{}"));
+	assert_hears(host, fd, header);
+	assert_hears(host, fd, ERROR("io.cxlirqd.Failed", "reason", "Input/output error"));
+	assert_answer(&host->fixture, fd, CALL("ListViolations", "{}"),
+		      "{\"parameters\":{\"violations\":[],\"reason\":\"no violation is open\"}}");
+	host->retell_result = 0;
+	say(&host->fixture, other, STREAM("Record", "{}"));
+	assert_hears(host, other, header);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		HOSTED(test_acknowledge),
 		HOSTED(test_ill_typed_ids),
 		HOSTED(test_permission),
+		HOSTED(test_support),
+		HOSTED(test_record),
 		cmocka_unit_test_setup_teardown(test_bare, bare_setup, host_teardown),
 	};
 
