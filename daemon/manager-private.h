@@ -42,7 +42,9 @@ struct manager {
 	struct config *config; /* which a reload changes */
 	const char *replay;
 	bool keep; /* what it finds out: in the store, for the next daemon */
-	FILE *record;
+	FILE *record; /* NULL: none; in memory while record_fd, where it is going to be, is open */
+	int record_fd;
+	int record_error; /* why it stopped; 0 */
 	sd_event *event;
 	sd_event_source *ring_source, *timer;
 	sd_event_source *between; /* the ring, after each turn of somebody else */
@@ -97,6 +99,12 @@ uint64_t manager_now_ns(void);
 /* One record of the daemon's own through the chain. @userdata: the manager. */
 void manager_feed(const struct record_header *record, void *userdata);
 void manager_batch_end(struct manager *m);
+
+/* Opens what --record names, and leaves it as it is. Logs. */
+int manager_open_record(struct manager *m, const char *path);
+void manager_write_record(struct manager *m, const struct record_header *record);
+/* All works: what it held goes. Logs. */
+void manager_keep_record(struct manager *m);
 
 /* A record that was found sound goes through the chain, and nowhere else. */
 void manager_on_event(struct manager *m, const struct event *event);

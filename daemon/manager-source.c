@@ -315,7 +315,10 @@ int manager_replay(struct manager *m)
 	int r = trace_read(m->replay, manager_feed, m, &unknown, &offset);
 
 	if (r < 0) {
-		log_error("%s: %s at byte %llu", m->replay,
+		/* of what could not be opened there is none */
+		bool has_place = offset || r == -EBADMSG || r == -EPROTONOSUPPORT;
+
+		log_error(has_place ? "%s: %s at byte %llu" : "%s: %s", m->replay,
 			  r == -ENODATA		? "the file ends inside a record" :
 			  r == -EBADMSG		? "not a record file, or damaged" :
 			  r == -EPROTONOSUPPORT ? "written by another version" :

@@ -32,7 +32,6 @@
 #include "sink.h"
 #include "snapshot.h"
 #include "topology.h"
-#include "trace.h"
 
 /* A queue for a client is a mapping of its own from here on: it grows without a copy, and goes without a rest. */
 #define MAPPING_MIN (128 << 10)
@@ -51,14 +50,6 @@ uint64_t manager_now_ns(void)
 }
 
 /* ---- the chain ----------------------------------------------------------------------------- */
-
-static void manager_write_record(struct manager *m, const struct record_header *record)
-{
-	if (!m->record || fwrite(record, record->size, 1, m->record) == 1)
-		return;
-	log_error("cannot write the record file, stopped recording: %s", strerror(errno));
-	fclose(TAKE_PTR(m->record));
-}
 
 bool manager_decode(struct manager *m, const void *data, size_t size, struct event *ret)
 {
@@ -123,21 +114,6 @@ static int manager_feed_topology(const struct record_header *record, void *userd
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static int manager_open_record(struct manager *m, const char *path)
-{
-	unsigned char header[TRACE_HEADER_SIZE];
-
-	m->record = fopen(path, "we");
-	trace_header(header);
-	if (!m->record || fwrite(header, sizeof(header), 1, m->record) != 1) {
-		int r = -errno;
-
-		log_error("%s: %s", path, strerror(-r));
-		return r;
-	}
-	return 0;
-}
-
 static int manager_new_sinks(struct manager *m, bool serve)
 {
 	struct sink_varlink_source source = { .model = m->model,
@@ -195,6 +171,7 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 {
 	struct model_limits limits = MODEL_LIMITS_DEFAULT;
 	struct manager *m = calloc(1, sizeof(*m));
+	bool told = false;
 	int r;
 
 	if (!m) {
@@ -202,6 +179,7 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 		return -ENOMEM;
 	}
 	m->config = config;
+	m->record_fd = -EBADF;
 	m->rules = config->rules;
 	m->replay = replay;
 	m->keep = keep && !replay;
@@ -216,8 +194,10 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 		r = violations_new(config->max_violations, &m->violations);
 	if (r >= 0)
 		r = sink_metrics_new(config->per_vector, &m->metrics);
-	if (r >= 0 && record)
+	if (r >= 0 && record) {
 		r = manager_open_record(m, record);
+		told = r < 0;
+	}
 	/* files that somebody named are open, and those of the daemon's own are its user's */
 	if (r >= 0 && keep && !replay)
 		r = manager_new_guard(m);
@@ -228,7 +208,7 @@ int manager_new(struct config *config, const char *replay, const char *record, b
 	if (r >= 0 && !replay)
 		r = manager_new_sources(m);
 	if (r < 0) {
-		if (r != -EBUSY)
+		if (r != -EBUSY && !told)
 			log_error("cannot start: %s", strerror(-r));
 		manager_free(m);
 		return r;
@@ -262,8 +242,7 @@ struct manager *manager_free(struct manager *m)
 	probe_free(m->probe);
 	model_free(m->model);
 	violations_free(m->violations);
-	if (m->record)
-		fclose(m->record);
+	manager_end_record(m);
 	sd_event_unref(m->event);
 	free(m);
 	return NULL;
@@ -278,6 +257,9 @@ int manager_start(struct manager *m)
 	r = m->replay ? manager_replay(m) : manager_retell(m);
 	if (r < 0 && !m->replay)
 		log_error("cannot read the kernel's state: %s", strerror(-r));
+	/* one that is going to serve has more to do */
+	if (r >= 0 && !m->keep)
+		manager_keep_record(m);
 	return r;
 }
 
@@ -324,6 +306,7 @@ int manager_serve(struct manager *m)
 	if (m->store)
 		sink_store_work_apart(m->store);
 	mallopt(M_MMAP_THRESHOLD, MAPPING_MIN);
+	manager_keep_record(m);
 	manager_ready(m);
 	resident_forget_start();
 	r = sd_event_loop(m->event);

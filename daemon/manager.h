@@ -4,7 +4,6 @@
 #define CXLIRQD_MANAGER_H
 
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -12,8 +11,8 @@
 struct manager;
 
 /*
- * Sources: this kernel, or with @replay a record file. @record (may be NULL): a file that gets
- * every record. @keep: it is going to serve, and what happens goes to the store and the journal.
+ * Sources: this kernel, or with @replay a record file. @record (may be NULL): another file that gets
+ * every record, once all is known to work. @keep: it is going to serve, and what happens goes to the store and the journal.
  * @config is borrowed, changed by a reload, and outlives the manager. Negative errno; the reason was logged.
  */
 int manager_new(struct config *config, const char *replay, const char *record, bool keep,
@@ -24,6 +23,9 @@ struct manager *manager_free(struct manager *manager);
 int manager_start(struct manager *manager);
 /* Listens, drops privileges, tells systemd, and serves until SIGTERM or SIGINT. */
 int manager_serve(struct manager *manager);
+
+/* Nothing more is going to be recorded. Negative errno: something was not, which has been logged. */
+int manager_end_record(struct manager *manager);
 
 /* Prints the model as JSON. -EIO if that cannot be written. */
 int manager_print(struct manager *manager, FILE *out);
