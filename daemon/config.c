@@ -82,18 +82,46 @@ struct reading {
 	FILE *file;
 	int line;
 	bool cut; /* the line was longer than inih's */
+	bool open; /* the line should be a setting, and inih has not yet found it to be one */
+	bool junk; /* a line of the file was none */
 	int error;
 };
 
+static void warn(struct reading *reading, const char *what, const char *name, const char *why)
+{
+	log_warning("%s:%d: %s \"%s\"%s%s", reading->path, reading->line, what, name,
+		    *why ? ": " : "", why);
+	(*reading->warnings)++;
+}
+
+static void tell_junk(struct reading *reading)
+{
+	warn(reading, "not a setting in", reading->path, "");
+	reading->junk = true;
+}
+
+/* What is neither empty nor a comment; a section only where it does not end. */
+static bool is_to_be_setting(const char *line, bool first)
+{
+	if (first && strncmp(line, "\xef\xbb\xbf", 3) == 0)
+		line += 3;
+	line += strspn(line, " \t\r\n\v\f");
+	return *line == '[' ? !strchr(line, ']') : *line && *line != ';' && *line != '#';
+}
+
 /*
- * inih counts lines, but tells its handler only in a build that Debian does not have. It would take
- * the rest of a long line, and an indented line, for something else than what was meant.
+ * inih counts lines, but tells its handler only in a build that Debian does not have, and of those that
+ * are no settings it tells the first. It would take the rest of a long line, and an indented line, for
+ * something else than what was meant.
  */
 static char *read_line(char *buffer, int size, void *stream)
 {
 	struct reading *reading = stream;
 	size_t blanks;
 
+	if (reading->open)
+		tell_junk(reading);
+	reading->open = false;
 	if (!fgets(buffer, size, reading->file))
 		return NULL;
 	reading->line++;
@@ -103,14 +131,8 @@ static char *read_line(char *buffer, int size, void *stream)
 			reading->cut = true;
 	blanks = strspn(buffer, " \t");
 	memmove(buffer, buffer + blanks, strlen(buffer + blanks) + 1);
+	reading->open = is_to_be_setting(buffer, reading->line == 1);
 	return buffer;
-}
-
-static void warn(struct reading *reading, const char *what, const char *name, const char *why)
-{
-	log_warning("%s:%d: %s \"%s\"%s%s", reading->path, reading->line, what, name,
-		    *why ? ": " : "", why);
-	(*reading->warnings)++;
 }
 
 static int on_key(void *userdata, const char *section, const char *name, const char *value)
@@ -119,6 +141,7 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 	char why[160], reason[PMU_REASON_MAX] = "";
 	int r;
 
+	reading->open = false;
 	if (reading->cut) {
 		warn(reading, "line too long at", name, "ignoring");
 		return 1;
@@ -152,8 +175,7 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 	return 1;
 }
 
-/* A file that is not there is an error only where it was asked for by name. */
-static int read_file(struct reading *reading, const char *path, bool must_exist)
+static int parse_file(struct reading *reading, const char *path, bool must_exist)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	int line;
@@ -163,15 +185,33 @@ static int read_file(struct reading *reading, const char *path, bool must_exist)
 	reading->path = path;
 	reading->file = file;
 	reading->line = 0;
+	reading->open = reading->junk = false;
+	errno = 0;
 	line = ini_parse_stream(read_line, reading, on_key, reading);
 	if (ferror(file))
-		return -errno;
-	reading->line = line;
-	if (line > 0)
-		warn(reading, "not a setting in", path, "");
-	if (line < 0)
-		return -EIO;
-	return reading->error;
+		return errno ? -errno : -EIO;
+	if (line > 0 && !reading->junk) {
+		reading->line = line;
+		tell_junk(reading);
+	}
+	return line < 0 ? -EIO : reading->error;
+}
+
+static char unreadable[PATH_MAX]; /* "": nothing was */
+
+const char *config_unreadable(void)
+{
+	return unreadable[0] ? unreadable : NULL;
+}
+
+/* A file that is not there is an error only where it was asked for by name. */
+static int read_file(struct reading *reading, const char *path, bool must_exist)
+{
+	int r = parse_file(reading, path, must_exist);
+
+	if (r < 0 && !reading->error)
+		snprintf(unreadable, sizeof(unreadable), "%s", path);
+	return r;
 }
 
 static int read_directory(struct reading *reading, const char *pattern)
@@ -294,6 +334,7 @@ static int read_all(const char *path, const struct config *running, struct confi
 	struct reading reading = { .config = &config, .warnings = &warnings, .bad = &bad };
 	int r = 0;
 
+	unreadable[0] = '\0';
 	for (size_t i = 0; i < N_KEYS && r >= 0; i++)
 		r = config_assign(&config, &keys[i], fallback_of(&keys[i]), reason);
 	if (r >= 0)

@@ -49,11 +49,14 @@ struct config {
 /*
  * Reads @path, or with NULL /usr/lib/cxlirqd/cxlirqd.conf, /etc/cxlirqd.conf and
  * /etc/cxlirqd.conf.d/ (*.conf, by name). Each unknown key or bad value is one warning with file and
- * line, and the earlier value stays; *@ret_warnings counts them. -ENOMEM, or errno when @path
- * was given and cannot be read. config_done() gives back what it holds.
+ * line, and the earlier value stays; *@ret_warnings counts them. -ENOMEM, or errno when a file
+ * cannot be read, other than by not being there. config_done() gives back what it holds.
  */
 int config_read(const char *path, struct config *ret, unsigned int *ret_warnings);
 void config_done(struct config *config);
+
+/* After a failure, which file it was; NULL: none. Valid until settings are read again. */
+const char *config_unreadable(void);
 
 /* What the command line says of the socket goes before all files. -ENOMEM. */
 int config_set_socket(struct config *config, const char *path);

@@ -123,8 +123,11 @@ static int manager_reread_settings(struct manager *m, char **ret_reason)
 	int r = config_reread(m->config, &newer, &warnings);
 
 	if (r < 0) {
-		log_warning("%s: %s; the settings stay as they are", m->config->path ?: "settings",
-			    strerror(-r));
+		const char *path = config_unreadable() ?: "settings";
+
+		log_warning("%s: %s; the settings stay as they are", path, strerror(-r));
+		if (asprintf(ret_reason, "%s: %s", path, strerror(-r)) < 0)
+			*ret_reason = NULL;
 		return r;
 	}
 	config_update(m->config, &newer, on_changed, &reloading);
@@ -149,8 +152,7 @@ int manager_reload(struct manager *m, char **ret_reason)
 	r = manager_reread_settings(m, &reason);
 	manager_batch_end(m);
 	manager_reloaded(m);
-	if (r >= 0)
-		*ret_reason = reason;
+	*ret_reason = reason;
 	return r;
 }
 

@@ -22,7 +22,7 @@ int sink_varlink_reload(struct varlink_call *call, json_t *parameters, void *use
 		return sink_varlink_fail_reason(call, "there are no settings here");
 	r = sink->source.reload(&reason, sink->source.userdata);
 	if (r < 0)
-		return sink_varlink_fail_reason(call, strerror(-r));
+		return sink_varlink_fail_reason(call, reason ?: strerror(-r));
 	return sink_varlink_reply(call, json_pack("{s:s?}", "reason", reason));
 }
 

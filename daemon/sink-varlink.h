@@ -69,7 +69,8 @@ struct sink_varlink_source {
 	void (*count_end)(struct counting *counting, void *userdata);
 	/*
 	 * Reads the settings again; *@ret_reason is what was not taken, in words, NULL: nothing, and
-	 * the caller's. Negative errno: nothing has changed. NULL: not to be had.
+	 * the caller's. Negative errno: nothing has changed, and that is why, NULL: for the errno's reason.
+	 * NULL: not to be had.
 	 */
 	int (*reload)(char **ret_reason, void *userdata);
 	/* What an exporter would answer; the caller frees *@ret_text. NULL: not to be had. */

@@ -76,6 +76,7 @@ static void test_check_config(void **state)
 		{ "[Guard]\nMode=on\n",
 		  ":2: bad value for \"Mode\": cannot take \"on\", ignoring\n", 2 },
 		{ "nonsense\n", ":1: not a setting in ", 2 },
+		{ "[Trace\nRingSize=4M\n", ":1: not a setting in ", 2 },
 	};
 	char path[256];
 
@@ -90,6 +91,28 @@ static void test_check_config(void **state)
 		assert_non_null(strstr(r.err, files[i].said));
 		assert_int_equal(!*r.err, !files[i].status);
 	}
+}
+
+/* Each of them is told, and nothing else. */
+static void test_no_setting(void **state)
+{
+	static const char text[] =
+		"\xef\xbb\xbf# comment\n[Trace]\njunk\n; comment\n  RingSize=4M\n"
+		"\n \t\n[Open\nMaxVectors=1000\nlast";
+	static const int lines[] = { 3, 8, 10 };
+	char path[256], expected[1024];
+	size_t n = 0;
+	struct run r;
+
+	snprintf(path, sizeof(path), "%s", file_path(*state, "conf"));
+	file_write(path, text, sizeof(text) - 1);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		n += (size_t)snprintf(expected + n, sizeof(expected) - n,
+				      "cxlirqd: %s:%d: not a setting in \"%s\"\n", path, lines[i],
+				      path);
+	r = run(*state, "--check-config", "--config", path);
+	assert_int_equal(r.status, 2);
+	assert_string_equal(r.err, expected);
 }
 
 static void test_check_config_unreadable(void **state)
@@ -114,6 +137,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_check_config),
+		TEST(test_no_setting),
 		TEST(test_check_config_unreadable),
 	};
 

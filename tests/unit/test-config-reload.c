@@ -163,8 +163,20 @@ static void test_unreadable(void **state)
 	start_with(*state, "[Store]\nRetentionDays=5\n");
 	assert_int_equal(unlink(files.path), 0);
 	assert_int_equal(config_reread(&files.running, &files.newer, &files.warnings), -ENOENT);
+	assert_string_equal(config_unreadable(), files.path);
 	assert_int_equal(files.running.store_days, 5);
 	assert_string_equal(files.running.user, "cxlirqd");
+	reload("[Store]\nRetentionDays=6\n", 0, "Store.RetentionDays+");
+	assert_null(config_unreadable());
+}
+
+/* A line that is none keeps no other from being taken. */
+static void test_no_setting(void **state)
+{
+	start_with(*state, "");
+	reload("[Trace]\nthis is no setting\nSnapshotIntervalSec=77\nnor this\n", 2,
+	       "Trace.SnapshotIntervalSec+");
+	assert_int_equal(files.running.snapshot_sec, 77);
 }
 
 static void test_user(void **state)
@@ -210,7 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing),    TEST(test_taken),      TEST(test_waits),
 		TEST(test_bad_lines),  TEST(test_bad_events), TEST(test_command_line),
-		TEST(test_unreadable), TEST(test_user),	      TEST(test_manual),
+		TEST(test_no_setting), TEST(test_unreadable), TEST(test_user),
+		TEST(test_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -410,16 +410,6 @@ static void test_unknown_keys(void **state)
 	expect_said(*state, "cxlirqd: %s:1: unknown key \"RingSize\": outside of a section\n");
 }
 
-static void test_no_setting(void **state)
-{
-	read_text(*state, "[Trace]\nthis is no setting\nRingSize=4M\n");
-	assert_int_equal(result.warnings, 1);
-	assert_int_equal(result.config.ring_size, 4 << 20);
-	expect_said(*state, "cxlirqd: %s:2: not a setting in \"%s\"\n");
-	read_text(*state, "[Trace\nRingSize=4M\n");
-	assert_int_equal(result.warnings > 0, 1);
-}
-
 /* The numbers of lines are right, however long the lines above were and however the file ends. */
 static void test_line_numbers(void **state)
 {
@@ -578,6 +568,15 @@ static void test_order(void **state)
 	assert_int_equal(mkdir(file_path(*state, "etc/cxlirqd.conf"), 0700), 0);
 	read_config(*state, NULL);
 	assert_int_equal(result.result, -EISDIR);
+	assert_string_equal(config_unreadable(), "/etc/cxlirqd.conf");
+	/* nor is a link to nowhere */
+	remove(file_path(*state, "etc/cxlirqd.conf"));
+	snprintf(path, sizeof(path), "%s", file_path(*state, "etc/cxlirqd.conf.d/20-b.conf"));
+	remove(path);
+	assert_int_equal(symlink("nowhere", path), 0);
+	read_config(*state, NULL);
+	assert_int_equal(result.result, -ENOENT);
+	assert_string_equal(config_unreadable(), path);
 	remove_root(*state);
 }
 
@@ -585,14 +584,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, result_done)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_defaults),	    TEST(test_keys),
-		TEST(test_numbers),	    TEST(test_sizes),
-		TEST(test_levels),	    TEST(test_socket),
-		TEST(test_unknown_keys),    TEST(test_no_setting),
-		TEST(test_line_numbers),    TEST(test_remarks),
-		TEST(test_last_one_counts), TEST(test_long_values),
-		TEST(test_unreadable),	    TEST(test_order),
-		TEST(test_store),	    TEST(test_counters),
+		TEST(test_defaults),	    TEST(test_keys),	     TEST(test_numbers),
+		TEST(test_sizes),	    TEST(test_levels),	     TEST(test_socket),
+		TEST(test_unknown_keys),    TEST(test_line_numbers), TEST(test_remarks),
+		TEST(test_last_one_counts), TEST(test_long_values),  TEST(test_unreadable),
+		TEST(test_order),	    TEST(test_store),	     TEST(test_counters),
 	};
 
 	unsetenv("JOURNAL_STREAM");
