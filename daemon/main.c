@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cxlirqd/cleanup.h>
+#include <cxlirqd/streams.h>
 
 #include "activation.h"
 #include "affinity-writer.h"
@@ -37,73 +38,124 @@ static const char help[] =
 	"  -h, --help          print this, and exit\n"
 	"  -V, --version       print the version, and exit\n";
 
-struct arguments {
-	const char *config, *record, *replay, *socket;
-	bool check, once, support, keys, catalog, metrics, write_affinity;
+/* What to do instead of serving; also what getopt_long() gives */
+enum mode {
+	SERVE,
+	CHECK = 256,
+	ONCE,
+	SUPPORT,
+	KEYS,
+	CATALOG,
+	METRICS,
+	WRITE_AFFINITY,
+	RECORD,
+	REPLAY
 };
 
-/* 1: go on, 0: done, negative: wrong usage, which getopt has told */
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "check-config", no_argument, NULL, CHECK },
+	{ "once", no_argument, NULL, ONCE },
+	{ "record", required_argument, NULL, RECORD },
+	{ "replay", required_argument, NULL, REPLAY },
+	{ "support", no_argument, NULL, SUPPORT },
+	{ "keys", no_argument, NULL, KEYS },
+	{ "catalog", no_argument, NULL, CATALOG },
+	{ "metrics", no_argument, NULL, METRICS },
+	{ "write-affinity", no_argument, NULL, WRITE_AFFINITY },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{},
+};
+
+struct arguments {
+	const char *config, *record, *replay, *socket;
+	enum mode mode;
+};
+
+/* What was printed has arrived, or it is said why not. */
+static int printed(int code)
+{
+	int error = ferror(stdout) ? errno : 0; /* whoever printed has just seen it */
+
+	if (fflush(stdout) != 0 && !error)
+		error = errno;
+	if (!error)
+		return code;
+	log_error("standard output: %s", strerror(error));
+	return EXIT_FAILED;
+}
+
+static const char *name_of(enum mode mode)
+{
+	const struct option *option = options;
+
+	while (option->val != (int)mode)
+		option++;
+	return option->name;
+}
+
+static int set_mode(struct arguments *a, enum mode mode)
+{
+	if (a->mode != SERVE && a->mode != mode) {
+		log_error("--%s and --%s are two things", name_of(a->mode), name_of(mode));
+		return -EINVAL;
+	}
+	a->mode = mode;
+	return 0;
+}
+
+/* 1: go on, 0: done, negative: wrong usage, which was told */
 static int parse(int argc, char *argv[], struct arguments *a)
 {
-	enum { CHECK = 256, ONCE, RECORD, REPLAY, SUPPORT, KEYS, CATALOG, METRICS, WRITE_AFFINITY };
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check-config", no_argument, NULL, CHECK },
-		{ "once", no_argument, NULL, ONCE },
-		{ "record", required_argument, NULL, RECORD },
-		{ "replay", required_argument, NULL, REPLAY },
-		{ "support", no_argument, NULL, SUPPORT },
-		{ "keys", no_argument, NULL, KEYS },
-		{ "catalog", no_argument, NULL, CATALOG },
-		{ "metrics", no_argument, NULL, METRICS },
-		{ "write-affinity", no_argument, NULL, WRITE_AFFINITY },
-		{ "socket", required_argument, NULL, 'S' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{},
-	};
+	int r = 0;
 
-	for (int c; (c = getopt_long(argc, argv, "c:S:hV", options, NULL)) >= 0;) {
+	for (int c; r >= 0 && (c = getopt_long(argc, argv, "c:S:hV", options, NULL)) >= 0;) {
 		switch (c) {
 		case 'c': a->config = optarg; break;
 		case 'S': a->socket = optarg; break;
-		case CHECK: a->check = true; break;
-		case ONCE: a->once = true; break;
 		case RECORD: a->record = optarg; break;
 		case REPLAY: a->replay = optarg; break;
-		case SUPPORT: a->support = true; break;
-		case KEYS: a->keys = true; break;
-		case CATALOG: a->catalog = true; break;
-		case METRICS: a->metrics = true; break;
-		case WRITE_AFFINITY: a->write_affinity = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		case 'V': puts("cxlirqd " CXLIRQD_VERSION); return 0;
-		default: return -EINVAL;
+		case '?': return -EINVAL;
+		default: r = set_mode(a, (enum mode)c);
 		}
 	}
-	if (optind < argc) {
+	if (r >= 0 && optind < argc) {
 		log_error("unexpected argument \"%s\"", argv[optind]);
 		return -EINVAL;
 	}
-	return 1;
+	return r < 0 ? r : 1;
+}
+
+static int print_once(struct manager *manager)
+{
+	int r = manager_print(manager, stdout);
+
+	if (r < 0 && !ferror(stdout)) {
+		log_error("cannot print: %s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	return printed(EXIT_DONE);
 }
 
 static int run(struct config *config, const struct arguments *a)
 {
 	_cleanup_(manager_freep) struct manager *manager = NULL;
+	int code;
 
-	if (manager_new(config, a->replay, a->record, !a->once && !a->support, &manager) < 0 ||
+	if (manager_new(config, a->replay, a->record, a->mode == SERVE, &manager) < 0 ||
 	    manager_start(manager) < 0)
 		return EXIT_FAILED;
-	if (a->support)
-		return manager_print_support(manager, stdout) ? EXIT_UNHEALTHY : EXIT_DONE;
-	if (a->once && manager_print(manager, stdout) < 0) {
-		log_error("cannot print: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (a->once)
-		return EXIT_DONE;
-	return manager_serve(manager) < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (a->mode == SERVE)
+		return manager_serve(manager) < 0 ? EXIT_FAILED : EXIT_DONE;
+	if (a->mode == SUPPORT)
+		code = printed(manager_print_support(manager, stdout) ? EXIT_UNHEALTHY : EXIT_DONE);
+	else
+		code = print_once(manager);
+	return manager_end_record(manager) < 0 ? EXIT_FAILED : code;
 }
 
 static int write_affinity(void)
@@ -124,34 +176,41 @@ static int write_affinity(void)
 	return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-int main(int argc, char *argv[])
+static int configured(const struct arguments *a)
 {
-	struct arguments a = {};
 	struct config config;
 	unsigned int warnings;
-	int r = parse(argc, argv, &a);
+	int r = config_read(a->config, &config, &warnings);
 
-	if (r <= 0)
-		return r < 0 ? EXIT_USAGE : EXIT_DONE;
-	if (a.keys) {
-		config_print_keys(stdout);
-		return EXIT_DONE;
-	}
-	if (a.catalog)
-		return sink_journal_print_catalog(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
-	if (a.write_affinity)
-		return write_affinity();
-	if (a.metrics)
-		return metric_print_manual(stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
-	r = config_read(a.config, &config, &warnings);
 	if (r < 0) {
-		log_error("%s: %s", a.config ?: "settings", strerror(-r));
+		log_error("%s: %s", config_unreadable() ?: "settings", strerror(-r));
 		return EXIT_USAGE;
 	}
 	log_set_level(config.log_level);
-	if (a.socket && config_set_socket(&config, a.socket) < 0)
-		return EXIT_FAILED;
-	r = a.check ? (warnings ? EXIT_USAGE : EXIT_DONE) : run(&config, &a);
+	if (a->socket && config_set_socket(&config, a->socket) < 0)
+		r = EXIT_FAILED;
+	else if (a->mode == CHECK)
+		r = warnings ? EXIT_USAGE : EXIT_DONE;
+	else
+		r = run(&config, a);
 	config_done(&config);
 	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	struct arguments a = {};
+	int r;
+
+	streams_open();
+	r = parse(argc, argv, &a);
+	if (r <= 0)
+		return r < 0 ? EXIT_USAGE : printed(EXIT_DONE);
+	switch (a.mode) {
+	case KEYS: config_print_keys(stdout); return printed(EXIT_DONE);
+	case CATALOG: sink_journal_print_catalog(stdout); return printed(EXIT_DONE);
+	case METRICS: metric_print_manual(stdout); return printed(EXIT_DONE);
+	case WRITE_AFFINITY: return write_affinity();
+	default: return configured(&a);
+	}
 }

@@ -111,6 +111,13 @@ def usage():
         result = run(*arguments)
         check(f"usage: {' '.join(arguments)}", result.returncode == 2 and one_line(result.stderr)
               and not result.stdout, f"{result.returncode}: {result.stderr}")
+    for modes in (["--once", "--support"], ["--keys", "--check-config"], ["--metrics", "--catalog"]):
+        result = run(*modes)
+        check(f"usage: {' '.join(modes)}", result.returncode == 2 and not result.stdout and result.stderr
+              == f"cxlirqd: {modes[0]} and {modes[1]} are two things\n", result)
+    result = run("-c", "/")
+    check("usage: a directory for settings", result.returncode == 2
+          and result.stderr == "cxlirqd: /: Is a directory\n", result.stderr)
     check("usage: --help", run("--help").returncode == 0)
     check("usage: --version", re.fullmatch(r"cxlirqd \d[\d.]*\n", run("--version").stdout))
     keys = run("--keys")
@@ -146,12 +153,66 @@ def traces(folder):
         result = run("--replay", path, "--once")
         check(f"trace: {name}", result.returncode == 1 and one_line(result.stderr), result.stderr)
     result = run("--replay", trace, "--record", folder + "/no/such/folder")
-    check("record file that cannot be", result.returncode == 1 and "no/such" in result.stderr,
+    check("record file that cannot be", result.returncode == 1 and result.stderr ==
+          f"cxlirqd: {folder}/no/such/folder: No such file or directory\n", result.stderr)
+    result = run("--replay", folder + "/none")
+    check("a missing trace has no byte", result.stderr == f"cxlirqd: {folder}/none: No such file or directory\n",
           result.stderr)
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        result = run("--replay", trace, "--once", stdout=full)
-    check("nowhere to print", result.returncode == 1 and one_line(result.stderr), result.stderr)
+    records(folder, trace, data)
+    nowhere(trace)
     return trace
+
+
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def records(folder, trace, data):
+    """A record file is as it was until everything works."""
+    result = run("--replay", trace, "--record", trace, "--once")
+    check("record to what is replayed", result.returncode == 1 and one_line(result.stderr) and not result.stdout
+          and content(trace) == data, result)
+    older = os.path.join(folder, "older")
+    with open(older, "wb") as file:
+        file.write(b"older" * 100000)
+    bad = os.path.join(folder, "bad")
+    with open(bad, "wb") as file:
+        file.write(data[:-1])
+    result = run("--replay", bad, "--record", older, "--once")
+    check("a failed replay leaves an older record", result.returncode == 1 and content(older) == b"older" * 100000,
+          result.stderr)
+    settings = os.path.join(folder, "settings")
+    with open(settings, "w", encoding="utf-8") as file:
+        file.write("[Daemon]\nUser=\n[Trace]\nPinDirectory=\n[Store]\nEnabled=no\n[Export]\nListen=\nReport=\n")
+    daemon = Daemon(folder, "-c", settings, "--replay", trace)
+    result = run("-c", settings, "-S", daemon.path, "--record", older)
+    daemon.stop()
+    check("a failed start leaves an older record", result.returncode == 1 and content(older) == b"older" * 100000,
+          result.stderr)
+    result = run("--replay", trace, "--record", older, "--once")
+    check("a good one replaces it", result.returncode == 0 and content(older) == data, result.stderr)
+    result = run("--replay", trace, "--record", "/dev/full", "--once")
+    check("a record that stopped", result.returncode == 1 and one_line(result.stderr)
+          and "stopped recording: No space left on device" in result.stderr, result.stderr)
+    os.unlink(older)
+    daemon = Daemon(folder, "-c", settings, "--record", older)
+    daemon.stop()
+    check("a daemon that serves records", run("--replay", older, "--once").returncode == 0)
+
+
+def nowhere(trace):
+    """Whatever cannot be printed is told, in one line."""
+    for what in ("--keys", "--version", "--help", "--catalog", "--metrics", "--support", "--once"):
+        arguments = ["--replay", trace, what] if what in ("--support", "--once") else [what]
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = run(*arguments, stdout=full)
+        check(f"nowhere to print: {what}", result.returncode == 1
+              and result.stderr == "cxlirqd: standard output: No space left on device\n", result)
+        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", DAEMON, *arguments], stderr=subprocess.PIPE,
+                                text=True, timeout=60)
+        check(f"no standard output: {what}", result.returncode == 1
+              and result.stderr == "cxlirqd: standard output: Bad file descriptor\n", result)
 
 
 def company(folder, trace):
