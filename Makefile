@@ -10,6 +10,7 @@
 # EXTRA='-DNAME=VALUE' goes to all compilers.
 # V=1 shows commands, WERROR=1 makes warnings errors, SANITIZE=1 builds with ASan and UBSan.
 
+# Manuals, the daemon (for its settings) and journald (for the catalog) know PREFIX=/usr, whatever it is.
 PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
