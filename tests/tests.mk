@@ -110,7 +110,7 @@ $(FAULT)/calls: $(FAULT)/fault.o
 $(FAULT)/copy/%: $(BUILD)/% $(FAULT)/calls
 	$(call say,COPY,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(OBJCOPY) --redefine-syms=$(FAULT)/calls --rename-section .text=own_text \
+	$(Q)$(OBJCOPY) --redefine-syms=$(FAULT)/calls --rename-section .text=own_text --rename-section .text.startup=own_text \
 	  --rename-section .text.unlikely=own_cold $< $@
 
 fault_link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(DAEMON_LIBS) $(CLIENT_LIBS)

@@ -36,11 +36,15 @@ class Symbols:
         i = bisect.bisect_right(self.addresses, address - 1) - 1
         return f"{self.names[i]}+{address - self.addresses[i]:#x}" if i >= 0 else hex(address)
 
+    def sources(self, addresses):
+        """FILE:LINE of each."""
+        found = subprocess.run(["addr2line", "-e", self.program], input="\n".join(hex(a - 1) for a in addresses),
+                               stdout=subprocess.PIPE, text=True, check=False)
+        return [line.split(" ")[0].split("/./")[-1] for line in found.stdout.splitlines()]
+
     def lines(self, chain):
         """Where in the sources that is, for people."""
-        found = subprocess.run(["addr2line", "-e", self.program, *[hex(a - 1) for a in chain]],
-                               stdout=subprocess.PIPE, text=True, check=False)
-        return " < ".join(line.split(" ")[0].split("/./")[-1] for line in found.stdout.splitlines())
+        return " < ".join(self.sources(chain))
 
 
 def read(path, symbols):
@@ -57,12 +61,12 @@ def read(path, symbols):
 
 
 def sites(symbols):
-    """{name: address} of each call in the program's code that can be made to fail, whoever comes by.  What a
-    function ends with, as a jump, is its caller's call, and not among them."""
+    """(what, function, address) of each call in the program's code that can be made to fail, whoever comes by.
+    What a function ends with, as a jump, is its caller's call, and not among them."""
     code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", symbols.program], stdout=subprocess.PIPE, text=True,
                           check=True).stdout
-    return {f"{what} < {symbols.name(int(after, 16))}": int(after, 16) for what, after in CALL.findall(code)
-            if what not in NEVER_FAIL}
+    return [(what, symbols.name(int(after, 16)).split("+")[0], int(after, 16)) for what, after in CALL.findall(code)
+            if what not in NEVER_FAIL]
 
 
 def unreached(path):

@@ -243,21 +243,26 @@ class Sweep:
 
     def tell_sites(self, legs):
         """Calls in the daemon's and the client's code that no way came by are those that unreached.txt says why of."""
-        reached = {" < ".join(place.name.split(" < ")[:2]) for leg in legs for place in leg.found}
+        reached = set()
+        for leg in legs:
+            found = [place for place in leg.found if place.chain]
+            reached.update(zip((place.what for place in found),
+                               self.symbols(leg.program).sources([place.chain[0] for place in found])))
         patterns = table.unreached(os.path.join(HERE, "unreached.txt"))
-        total, known, unknown, unused = 0, 0, 0, set(patterns)
+        sites = {}  # the compiler makes copies: a line is one call
         for program in ("cxlirqd", "cxlirqctl"):
             symbols = self.symbols(os.path.join(PROGRAMS, program))
-            sites = table.sites(symbols)
-            total += len(sites)
-            for name in sorted(sites.keys() - reached):
-                file = symbols.lines([sites[name]]).rsplit(":", 1)[0].rsplit("/", 2)
-                title = f"{'/'.join(file[-2:])} {name.split('+')[0]}"
-                said = [pattern for pattern in patterns if fnmatch.fnmatch(title, pattern)]
-                known, unknown = known + bool(said), unknown + (not said)
-                unused -= set(said)
-                if not said:
-                    print(f"not ok nobody comes by: {title} ({symbols.lines([sites[name]])})")
+            found = table.sites(symbols)
+            for (what, function, _), line in zip(found, symbols.sources([address for _, _, address in found])):
+                file = "/".join(line.rsplit(":", 1)[0].rsplit("/", 2)[-2:])
+                sites.setdefault((what, line), f"{file} {what} < {function}")
+        total, known, unknown, unused = len(sites), 0, 0, set(patterns)
+        for site in sorted(sites.keys() - reached):
+            said = [pattern for pattern in patterns if fnmatch.fnmatch(sites[site], pattern)]
+            known, unknown = known + bool(said), unknown + (not said)
+            unused -= set(said)
+            if not said:
+                print(f"not ok nobody comes by: {sites[site]} ({site[1]})")
         for pattern in sorted(unused):
             print(f"not ok unreached.txt: all come by: {pattern}")
         print(f"{'not ' if unknown or unused else ''}ok calls that may fail, in the code: {total}, of which "
