@@ -10,15 +10,14 @@
 #include <cmocka.h>
 
 #include <ftw.h>
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "killed.h"
 #include "manager-private.h"
 
 #define RING_SIZE 1000
@@ -134,20 +133,6 @@ static void change(struct manager *m, int n)
 						  "affinity-change"),
 					NULL, 0);
 	}
-}
-
-static void kill_within(void (*story)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		story();
-		kill(getpid(), SIGKILL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGKILL);
 }
 
 static int64_t ask(const char *question)

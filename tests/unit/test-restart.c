@@ -5,6 +5,7 @@
  * of it, is not: each message is a finding about the index of its interrupt's number.
  */
 #include "decode.h"
+#include "killed.h"
 #include "manager-private.h"
 #include "probe.h"
 #include "ring.h"
@@ -180,16 +181,7 @@ static sqlite3 *hold(const char *how)
 
 static void killed(void (*story)(void))
 {
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		story();
-		kill(getpid(), SIGKILL);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGKILL);
+	kill_within(story);
 	adopted = true;
 }
 
