@@ -186,22 +186,31 @@ static struct MHD_Response *make_response(struct http *http, struct http_answer 
 	return response;
 }
 
-static void add_headers(struct MHD_Response *response, const struct http_answer *answer,
+static bool add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+/* False: no memory, and without one of them it says something else, or is not confined. */
+static bool add_headers(struct MHD_Response *response, const struct http_answer *answer,
 			bool packed, bool kept)
 {
+	const char *policy = strncmp(answer->type, "image/", 6) ? POLICY : POLICY_IMAGE;
+	const char *vary = answer->varies ? "Accept, Accept-Encoding" : "Accept-Encoding";
+	bool added = true;
+
 	for (size_t i = 0; i < sizeof(fixed_headers) / sizeof(*fixed_headers); i++)
-		MHD_add_response_header(response, fixed_headers[i][0], fixed_headers[i][1]);
-	MHD_add_response_header(response, "Content-Security-Policy",
-				strncmp(answer->type, "image/", 6) ? POLICY : POLICY_IMAGE);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_VARY,
-				answer->varies ? "Accept, Accept-Encoding" : "Accept-Encoding");
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-				kept ? "no-cache" : "no-store");
+		added &= add_header(response, fixed_headers[i][0], fixed_headers[i][1]);
+	added &= add_header(response, "Content-Security-Policy", policy);
+	added &= add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+	added &= add_header(response, MHD_HTTP_HEADER_VARY, vary);
+	added &=
+		add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, kept ? "no-cache" : "no-store");
 	if (packed)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+		added &= add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
 	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+		added &= add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	return added;
 }
 
 static struct http_answer make_plain(unsigned int status, const char *text)
@@ -217,7 +226,7 @@ static enum MHD_Result send_answer(struct http *http, struct MHD_Connection *con
 {
 	bool packed = false, kept = answer->fixed && answer->status == MHD_HTTP_OK;
 	struct MHD_Response *response;
-	enum MHD_Result result;
+	enum MHD_Result result = MHD_NO;
 	struct joined encoding;
 
 	if (answer->size >= GZIP_SIZE_MIN &&
@@ -234,8 +243,10 @@ static enum MHD_Result send_answer(struct http *http, struct MHD_Connection *con
 	}
 	if (!response)
 		return MHD_NO;
-	add_headers(response, answer, packed, kept);
-	result = MHD_queue_response(connection, answer->status, response);
+	if (add_headers(response, answer, packed, kept))
+		result = MHD_queue_response(connection, answer->status, response);
+	else
+		http->counters.failed++;
 	MHD_destroy_response(response);
 	http->counters.requests++;
 	return result;

@@ -130,9 +130,13 @@ class Sweep:
             os.chmod(log, 0o666)
         outer = {k: v for k, v in os.environ.items() if not k.startswith("FAULT_")}
         own = os.path.join(self.programs, os.path.basename(leg.program))
-        return leg.make(slot).run(leg.program if leg.kind == "unit" else own, dict(
-            outer, ASAN_OPTIONS=ASAN, UBSAN_OPTIONS=f"print_stacktrace=1:exitcode={STATUS_BAD}", TMPDIR=slot,
-            SANITIZED=SANITIZED, FAULT_PLACES=log, FAULT_DEPTH=str(self.arguments.depth), **env)), log, slot
+        inner = dict(outer, ASAN_OPTIONS=ASAN, UBSAN_OPTIONS=f"print_stacktrace=1:exitcode={STATUS_BAD}", TMPDIR=slot,
+                     SANITIZED=SANITIZED, FAULT_PLACES=log, FAULT_DEPTH=str(self.arguments.depth), **env)
+        try:
+            return leg.make(slot).run(leg.program if leg.kind == "unit" else own, inner), log, slot
+        except BaseException:
+            self.slots.put(slot)  # others wait for it
+            raise
 
     def list(self, leg):
         """Without a fault: which places there are.  A unit test of intervals may have to be run again: the

@@ -36,6 +36,7 @@ CALLS = [("GetStatus", {}), ("ListViolations", {"all": True}), ("ListVectors", {
          ("ListCounters", {}), ("Monitor", {}), ("ListHistory", {}), ("Record", {}), ("ListGuards", {}),
          ("AddGuard", {"irq": 24, "restore": False}), ("SetGuardMode", {"mode": "off"}),
          ("SetLogLevel", {"level": "info"}), ("Reload", {}), ("Acknowledge", {"ids": [1]})]
+GARBLED = "what no client can read"
 # systemd's interface, on a socket of its own
 REPORT_CALLS = ["Describe", "List"]
 LAST_CALLS = [("GetStatus", {}), ("ListViolations", {"all": True})]
@@ -280,7 +281,10 @@ def fetch(path, what, pause=0, verb="GET", expected=200):
     size = re.search(rb"(?i)content-length: (\d+)", head)
     if f" {expected} ".encode() not in head.split(b"\r\n")[0] or not size or int(size[1]) != len(body):
         return None
-    return (gzip.decompress(body) if re.search(rb"(?i)content-encoding: gzip", head) else body).decode()
+    try:
+        return (gzip.decompress(body) if re.search(rb"(?i)content-encoding: gzip", head) else body).decode()
+    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError):
+        return GARBLED
 
 
 class Served:
@@ -369,6 +373,8 @@ class Served:
 
     def differs(self, answers, good):
         for name, answer in answers.items():
+            if answer == GARBLED:
+                return f"{name} cannot be read"
             if answer is not None and name.split(" ")[0] in self.steady and answer != good[name]:
                 return f"{name} is another answer, and nothing says so"
             if answer is not None and good[name] is not None and shape(name, answer) != shape(name, good[name]):
