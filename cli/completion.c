@@ -34,7 +34,9 @@ struct completion {
 	bool only_arguments; /* after "--" */
 	const char *socket;
 	const char *word; /* at the cursor */
-	const char *before; /* stands in front of each answer: "--color=", "ID,NAME," */
+	/* what was typed before it and stands in front of each answer: "--color=", "ID,NAME," */
+	const char *before;
+	size_t before_size;
 };
 
 int completion_print_script(const char *shell)
@@ -68,11 +70,9 @@ static bool is_plain(const char *text)
 
 static void offer(const struct completion *completion, const char *word, const char *what)
 {
-	const char *before = completion->before ?: "";
-
 	if (!is_plain(word) || strncasecmp(word, completion->word, strlen(completion->word)) != 0)
 		return;
-	printf("%s%s", before, word);
+	printf("%.*s%s", (int)completion->before_size, completion->before ?: "", word);
 	if (what && is_plain(what))
 		printf("\t%s", what);
 	putchar('\n');
@@ -208,20 +208,30 @@ static void offer_subjects(const struct completion *completion)
 
 /* ---- What the tables say ----------------------------------------------------------------------- */
 
-/* Behind the last @separator of the word only: what is before it stays. */
-static const char *split_list(struct completion *completion, const char *separators, char **ret)
+/* So much of the word stays, and goes before each answer. */
+static void keep_before(struct completion *completion, size_t size)
 {
-	const char *start = completion->word;
+	if (!completion->before)
+		completion->before = completion->word;
+	completion->before_size += size;
+	completion->word += size;
+}
 
-	for (const char *at = completion->word; *at; at++)
-		if (strchr(separators, *at))
-			start = at + 1;
-	if (asprintf(ret, "%s%.*s", completion->before ?: "", (int)(start - completion->word),
-		     completion->word) < 0)
-		*ret = NULL;
-	completion->before = *ret;
-	completion->word = start;
-	return start;
+static void forget_before(struct completion *completion)
+{
+	completion->before = NULL;
+	completion->before_size = 0;
+}
+
+/* What is before the last of @separators in the word stays. */
+static void split_list(struct completion *completion, const char *separators)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; completion->word[i]; i++)
+		if (strchr(separators, completion->word[i]))
+			size = i + 1;
+	keep_before(completion, size);
 }
 
 /* A column that was typed in small letters goes on in small letters. */
@@ -250,7 +260,6 @@ static bool is_earlier(const struct column_table *tables, size_t n, const char *
 
 static void offer_columns(struct completion *completion)
 {
-	_cleanup_free_ char *before = NULL;
 	const struct column_table *tables = completion->verb ? completion->verb->tables : NULL;
 
 	if (!tables || !tables[0].columns) {
@@ -258,23 +267,21 @@ static void offer_columns(struct completion *completion)
 		return;
 	}
 	puts(":nospace");
-	split_list(completion, ",+", &before);
+	split_list(completion, ",+");
 	for (size_t i = 0; i < COLUMN_TABLES_MAX && tables[i].columns; i++)
 		for (const struct column *column = tables[i].columns; column->name; column++)
 			if (!is_earlier(tables, i, column->name))
 				offer_column(completion, column->name);
 	offer(completion, "help", NULL);
-	completion->before = NULL;
+	forget_before(completion);
 }
 
 static void offer_event_list(struct completion *completion)
 {
-	_cleanup_free_ char *before = NULL;
-
 	puts(":nospace");
-	split_list(completion, ",{", &before);
+	split_list(completion, ",{");
 	offer_pmu_events(completion);
-	completion->before = NULL;
+	forget_before(completion);
 }
 
 static void offer_files(struct completion *completion)
@@ -432,13 +439,12 @@ static void answer_assignment(struct completion *completion, const char *word)
 {
 	size_t n = strcspn(word, "=");
 	const struct known_option *option = find_long(word + 2, n - 2);
-	_cleanup_free_ char *before = strndup(word, n + 1);
 
-	completion->before = before;
-	completion->word = word + n + 1;
+	completion->word = word;
+	keep_before(completion, n + 1);
 	if (option && option->words)
 		offer_kind(completion, option->words);
-	completion->before = NULL;
+	forget_before(completion);
 }
 
 static void answer_word(struct completion *completion, const char *word)
