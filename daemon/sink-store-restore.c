@@ -123,7 +123,7 @@ void store_salvage(struct sink_store *store, const struct violation *violation)
 		store_wait(store, violation, false);
 }
 
-/* Without memory, or beyond the bound, it counts once more. */
+/* Without memory, or beyond the bound, it counts once more: among what was dropped, too. */
 void store_note_early(struct sink_store *store, const struct sink_event *event)
 {
 	const struct violation *violation = event->violation;

@@ -114,6 +114,15 @@ static struct sink_store *start_held(const char *directory, struct violations *v
 	return store;
 }
 
+/* One that follows the first run while @ret_other has its file */
+static struct sink_store *follow_held(const char *directory, struct violations *violations,
+				      sqlite3 **ret_other)
+{
+	first_run(directory);
+	*ret_other = hold(directory);
+	return start_held(directory, violations);
+}
+
 /* Nothing was known of the daemon before: all that is found is new. */
 static void test_new_lineage(void **state)
 {
@@ -122,9 +131,7 @@ static void test_new_lineage(void **state)
 	sqlite3 *other;
 	uint64_t id;
 
-	first_run(*state);
-	other = hold(*state);
-	store = start_held(*state, violations);
+	store = follow_held(*state, violations, &other);
 	assert_int_equal(sink_store_begin_lineage(store, 78), 0);
 	id = find(store, violations, 9, 1)->id;
 	find(store, violations, 1, 2);
@@ -160,9 +167,7 @@ static void test_told_again(void **state)
 	sqlite3 *other;
 	json_t *gaps;
 
-	first_run(*state);
-	other = hold(*state);
-	store = start_held(*state, violations);
+	store = follow_held(*state, violations, &other);
 	/* nobody knows what the file has */
 	assert_int_equal(sink_store_begin_lineage(store, LINEAGE), 0);
 	find(store, violations, 1, 1);
@@ -291,9 +296,7 @@ static void test_quiet(void **state)
 	struct sink_store *store;
 	sqlite3 *other;
 
-	first_run(*state);
-	other = hold(*state);
-	store = start_held(*state, violations);
+	store = follow_held(*state, violations, &other);
 	sqlite3_close(other);
 	wait_for_recovery(store);
 	assert_int_equal(n_open(violations), 2);
@@ -346,9 +349,7 @@ static void test_end(void **state)
 	struct sink_store *store;
 	sqlite3 *other;
 
-	first_run(*state);
-	other = hold(*state);
-	store = start_held(*state, violations);
+	store = follow_held(*state, violations, &other);
 	find(store, violations, 9, 1);
 	sqlite3_close(other);
 	sink_store_free(store);
