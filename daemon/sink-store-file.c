@@ -173,6 +173,50 @@ static int migrate(sqlite3 *db, int version)
 		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	/* the steps are sound: then the file is not what its version says */
+	return rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc;
+}
+
+/* Whether what @sound has is in @db, too, word for word. What else @db has is its owner's. */
+static int compare(sqlite3 *db, sqlite3 *sound)
+{
+	sqlite3_stmt *each = NULL, *same = NULL;
+	int rc = sqlite3_prepare_v2(sound, "SELECT type, name, tbl_name, sql FROM sqlite_schema",
+				    -1, &each, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db,
+					"SELECT 1 FROM sqlite_schema WHERE"
+					" (type, name, tbl_name, sql) = (?, ?, ?, ?)",
+					-1, &same, NULL);
+	while (rc == SQLITE_OK && (rc = sqlite3_step(each)) == SQLITE_ROW) {
+		for (int i = 0; i < sqlite3_column_count(each); i++)
+			sqlite3_bind_value(same, i + 1, sqlite3_column_value(each, i));
+		rc = sqlite3_step(same);
+		if (rc == SQLITE_DONE)
+			rc = SQLITE_CORRUPT;
+		else if (rc == SQLITE_ROW)
+			rc = sqlite3_reset(same);
+	}
+	sqlite3_finalize(each);
+	sqlite3_finalize(same);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/*
+ * SQLite believes what a file says of its own tables, and what damage leaves there may be valid:
+ * rows would go where no question finds them.
+ */
+static int check(sqlite3 *db)
+{
+	sqlite3 *sound = NULL;
+	int rc = sqlite3_open(":memory:", &sound);
+
+	if (rc == SQLITE_OK)
+		rc = migrate(sound, 0);
+	if (rc == SQLITE_OK)
+		rc = compare(db, sound);
+	sqlite3_close(sound);
 	return rc;
 }
 
@@ -199,6 +243,8 @@ int store_file_open(struct sink_store *store, int *ret_version)
 	rc = set(store);
 	if (rc == SQLITE_OK)
 		rc = migrate(store->db, version);
+	if (rc == SQLITE_OK)
+		rc = check(store->db);
 	if (rc == SQLITE_OK)
 		sqlite3_wal_hook(store->db, on_wal, store);
 	return rc;

@@ -6,6 +6,7 @@
 #ifndef TEST_STORE_FIXTURE_H
 #define TEST_STORE_FIXTURE_H
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -242,6 +243,36 @@ static inline size_t count_gaps(struct sink_store *store, const char *reason)
 	size_t n = json_array_size(gaps);
 
 	json_decref(gaps);
+	return n;
+}
+
+static inline void expect_state(const struct sink_store *store, enum sink_store_state state,
+				const char *reason)
+{
+	const char *found;
+
+	assert_int_equal(sink_store_state(store, &found), state);
+	if (reason)
+		assert_string_equal(found, reason);
+	else
+		assert_null(found);
+}
+
+/* How many files were moved aside, with -wal and -shm; @ret_name: of one of the databases */
+static inline unsigned int count_aside(const char *directory, char *ret_name, size_t size)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	unsigned int n = 0;
+
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "history.db.corrupt-20", 21))
+			continue;
+		n++;
+		if (entry->d_name[strlen(entry->d_name) - 1] == 'Z' && ret_name)
+			snprintf(ret_name, size, "%s", file_path(directory, entry->d_name));
+	}
+	closedir(dir);
 	return n;
 }
 

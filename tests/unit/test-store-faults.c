@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A store on a disk that is full, read-only or damaged, or that somebody else has: it says so once,
- * counts, keeps violations until it can write them, and goes on by itself.
+ * A store on a disk that is full or read-only, or that somebody else has: it says so once, counts,
+ * keeps violations until it can write them, and goes on by itself.
  *
  * File systems of its own need a mount namespace. Where none is to be had, these tests are skipped
  * aloud; limits and permissions of the process stand in for them in tests that always run.
  */
-#include <dirent.h>
 #include <sys/resource.h>
 
 #include "store-fixture.h"
 
 /* ---- no space ---- */
-
-static void expect_state(const struct sink_store *store, enum sink_store_state state,
-			 const char *reason)
-{
-	const char *found;
-
-	assert_int_equal(sink_store_state(store, &found), state);
-	if (reason)
-		assert_string_equal(found, reason);
-	else
-		assert_null(found);
-}
 
 /* Events until one is dropped */
 static void fill(struct sink_store *store)
@@ -249,161 +236,6 @@ static void test_no_directory(void **state)
 	sink_store_free(store);
 }
 
-/* ---- damaged ---- */
-
-/* How many files were moved aside, with -wal and -shm; @ret_name: of one of the databases */
-static unsigned int count_aside(const char *directory, char *ret_name, size_t size)
-{
-	DIR *dir = opendir(directory);
-	struct dirent *entry;
-	unsigned int n = 0;
-
-	while ((entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "history.db.corrupt-20", 21))
-			continue;
-		n++;
-		if (entry->d_name[strlen(entry->d_name) - 1] == 'Z' && ret_name)
-			snprintf(ret_name, size, "%s", file_path(directory, entry->d_name));
-	}
-	closedir(dir);
-	return n;
-}
-
-static void test_garbage(void **state)
-{
-	char garbage[10000], found[10000], name[256] = "";
-	struct sink_store *store;
-	FILE *file;
-
-	memset(garbage, 'g', sizeof(garbage));
-	file_write(file_path(*state, "history.db"), garbage, sizeof(garbage));
-	store = store_open(*state);
-	expect_said("the history is damaged, moved aside to history.db.corrupt-20");
-	expect_state(store, SINK_STORE_OK, NULL);
-	assert_int_equal(sink_store_counters(store)->set_aside, 1);
-	assert_int_equal(count_aside(*state, name, sizeof(name)), 1);
-	file = fopen(name, "re");
-	assert_int_equal(fread(found, 1, sizeof(found), file), sizeof(found));
-	fclose(file);
-	assert_memory_equal(found, garbage, sizeof(garbage));
-	publish(store, "cpu", 1, NULL);
-	sink_store_batch_end(store);
-	assert_int_equal(count(store, .type = "cpu"), 1);
-	assert_int_equal(count_gaps(store, "store-corrupt"), 1);
-	sink_store_free(store);
-	/* another one within the same second replaces nothing */
-	file_write(file_path(*state, "history.db"), garbage, sizeof(garbage));
-	store = store_open(*state);
-	assert_int_equal(count_aside(*state, NULL, 0), 2);
-	sink_store_free(store);
-	assert_string_equal(strstr(said, "\n"), "\n");
-}
-
-static void overwrite(const char *path, long from_page, long to_page)
-{
-	FILE *file = fopen(path, "r+e");
-
-	assert_non_null(file);
-	assert_int_equal(fseek(file, from_page * 4096, SEEK_SET), 0);
-	for (long i = 0; i < (to_page - from_page) * 4096; i++)
-		assert_int_equal(fputc(0xa5, file), 0xa5);
-	assert_int_equal(fclose(file), 0);
-}
-
-/* The page at which a table or index begins */
-static long root_of(struct sink_store *store, const char *name)
-{
-	sqlite3_stmt *s;
-	long page;
-
-	assert_int_equal(sqlite3_prepare_v2(store->db,
-					    "SELECT rootpage FROM sqlite_schema WHERE name = ?", -1,
-					    &s, NULL),
-			 SQLITE_OK);
-	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-	page = sqlite3_column_int(s, 0) - 1;
-	sqlite3_finalize(s);
-	return page;
-}
-
-static void forget_cache(struct sink_store *store)
-{
-	sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_db_release_memory(store->db);
-}
-
-/* While it is open, in the middle of the history */
-static void test_damaged_page(void **state)
-{
-	struct sink_store *store = store_open(*state);
-	struct violation v = make_violation(1), w = make_violation(2);
-	long page;
-
-	publish_violation(store, &v, VIOLATION_NEW);
-	for (int i = 0; i < 20000; i++)
-		publish(store, "message-change", i % 64, "0000:35:00.0");
-	sink_store_batch_end(store);
-	page = root_of(store, "history_irq");
-	forget_cache(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
-	publish_violation(store, &w, VIOLATION_NEW);
-	expect_said("the history is damaged, moved aside to history.db.corrupt-20");
-	expect_state(store, SINK_STORE_OK, NULL);
-	assert_true(count_aside(*state, NULL, 0) >= 1);
-	assert_int_equal(sink_store_counters(store)->waiting, 0);
-	/* on disk already, the one that found the damage and the one before */
-	assert_int_equal(count_restored(store), 2);
-	assert_int_equal(count_gaps(store, "store-corrupt"), 1);
-	assert_int_equal(count_gaps(store, "daemon-not-running"), 0);
-	sink_store_free(store);
-	assert_string_equal(said, "");
-}
-
-/* Damage that a question finds, and one that the next start finds */
-static void test_damage_found_late(void **state)
-{
-	struct history_filter filter = { .has_irq = true, .irq = 3 };
-	struct sink_store *store = store_open(*state);
-	struct violation v = make_violation(1);
-	json_t *rows = json_array();
-	bool cut;
-	long page;
-
-	for (int i = 0; i < 20000; i++)
-		publish(store, "message-change", i % 64, "0000:35:00.0");
-	sink_store_batch_end(store);
-	page = root_of(store, "history_irq");
-	forget_cache(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
-	assert_int_equal(ask(store, &filter, collect, rows, &cut), -EIO);
-	json_decref(rows);
-	expect_said("the history is damaged");
-	publish_violation(store, &v, VIOLATION_NEW);
-	expect_state(store, SINK_STORE_OK, NULL);
-	page = root_of(store, "run");
-	sink_store_free(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
-	store = store_open(*state);
-	expect_said("the history is damaged");
-	expect_state(store, SINK_STORE_OK, NULL);
-	assert_int_equal(count_restored(store), 1);
-	/* damage upon damage: the disk is bad, and is not filled with files */
-	publish(store, "cpu", 1, NULL);
-	sink_store_batch_end(store);
-	page = root_of(store, "violation");
-	forget_cache(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
-	publish_violation(store, &v, VIOLATION_AGAIN);
-	expect_said("it is damaged");
-	expect_state(store, SINK_STORE_DEGRADED, "it is damaged");
-	assert_int_equal(sink_store_counters(store)->waiting, 1);
-	publish(store, "cpu", 1, NULL);
-	assert_int_equal(sink_store_counters(store)->set_aside, 1);
-	sink_store_free(store);
-	assert_string_equal(said, "");
-}
-
 /* ---- somebody else ---- */
 
 static void test_newer(void **state)
@@ -531,10 +363,9 @@ int main(void)
 		TEST(test_full_disk),	   TEST(test_full_at_start),
 		TEST(test_full_limit),	   TEST(test_read_only_disk),
 		TEST(test_read_only_file), TEST(test_read_only_directory),
-		TEST(test_no_directory),   TEST(test_garbage),
-		TEST(test_damaged_page),   TEST(test_damage_found_late),
-		TEST(test_newer),	   TEST(test_two_holders),
-		TEST(test_busy),	   TEST(test_endless_reader),
+		TEST(test_no_directory),   TEST(test_newer),
+		TEST(test_two_holders),	   TEST(test_busy),
+		TEST(test_endless_reader),
 	};
 
 	unsetenv("JOURNAL_STREAM");
