@@ -297,7 +297,7 @@ class Judge:
                  if c.pmu == "cxl_pmu_mem1.2" and c.events & 0x40]
         if len(rows) != 3 or len(totals) != 1:
             yield f"{len(rows)} rows, {len(totals)} totals"
-        elif not sum(row["value"] for row in rows) == totals[0]["value"] == sum(added) > 0:
+        elif not sum(row["value"] for row in rows) == totals[0]["value"] == sum(added) > rows[0]["value"]:
             yield f"{[row['value'] for row in rows]}, {totals[0]['value']}, added {added}"
 
     def check_history(self):

@@ -148,6 +148,11 @@ open_are() {
 	[ "$(awk -v pmu="$1" '$1 == pmu && $4 != "off" && $6 == "0x2"' "$cpmu/counters" | wc -l)" = "$2" ]
 }
 
+# on_are PMU N: so many of its counters count
+on_are() {
+	[ "$(awk -v pmu="$1" '$1 == pmu && $4 == "on"' "$cpmu/counters" | wc -l)" = "$2" ]
+}
+
 # configured PMU FIELDS: a counter says so of itself
 configured() {
 	awk -v pmu="$1" -v fields="$2" '$1 == pmu && $4 == "on" {
@@ -181,12 +186,16 @@ control move cxl_pmu_mem1.2 50
 stop
 fixture raw.1
 
-# In intervals, by itself, and to its end
-control run all 10
-counted intervals --interval 0.5 --times 3 -e cxl_pmu_mem1.2/m2s_req_memrddatatee/
+# In intervals, by itself, and to its end. Nothing moves when the last one ends: the counter goes on
+# from there until it is closed, and the client's rows do not.
+check "intervals: the standing ones" wait_for 5 on_are cxl_pmu_mem1.2 2
+counted intervals --interval 1 --times 3 -e cxl_pmu_mem1.2/m2s_req_memrddatatee/
+check "intervals: and this one" wait_for 5 on_are cxl_pmu_mem1.2 3
+control move cxl_pmu_mem1.2 50
+check "intervals: one is over" wait_for 5 test -s "$out/intervals.stat"
+control move cxl_pmu_mem1.2 50
 wait "$client" || fail "intervals" "exit status $?: $(cat "$out/intervals.stat.err")"
 echo "stat intervals" >>"$out/marks"
-control run all 0
 fixture intervals.1
 control del cxl_pmu_mem1.2
 mark after-stat
