@@ -28,8 +28,8 @@ PARSERS = {
                                           "guard_policy_load")),
     "daemon/sink-store-row.c": Parser(only=("read_text", "read_number", "read_message", "violation_read",
                                             "store_each_violation", "store_run_get")),
-    "daemon/sink-store-file.c": Parser(only=("read_version", "migrate", "store_file_open", "store_file_set_aside",
-                                             "salvage", "store_file_salvage")),
+    "daemon/sink-store-file.c": Parser(only=("read_version", "migrate", "compare", "check", "store_file_open",
+                                             "store_file_set_aside", "salvage", "store_file_salvage")),
     # devices and the kernel's text
     "daemon/pci-capability.c": Parser(but=("word_of_device", "on_read", "pci_capability_read", "on_init",
                                            "pci_capability_new", "pci_capability_free")),
