@@ -287,7 +287,8 @@ void store_file_open_read_only(struct sink_store *store)
 			    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
 				    SQLITE_OPEN_EXRESCODE,
 			    NULL) != SQLITE_OK ||
-	    read_version(store->db, &version) != SQLITE_OK || version != N_STEPS)
+	    read_version(store->db, &version) != SQLITE_OK || version != N_STEPS ||
+	    check(store->db) != SQLITE_OK)
 		store_file_close(store, true);
 	store->read_only = store->db;
 }

@@ -63,10 +63,14 @@ static long root_of(struct sink_store *store, const char *name)
 	return page;
 }
 
-static void forget_cache(struct sink_store *store)
+/* While it is open, and not in its cache */
+static void damage(struct sink_store *store, const char *directory, const char *name)
 {
+	long page = root_of(store, name);
+
 	sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sqlite3_db_release_memory(store->db);
+	overwrite(file_path(directory, "history.db"), page, page + 1);
 }
 
 /* While it is open, in the middle of the history */
@@ -74,15 +78,12 @@ static void test_damaged_page(void **state)
 {
 	struct sink_store *store = store_open(*state);
 	struct violation v = make_violation(1), w = make_violation(2);
-	long page;
 
 	publish_violation(store, &v, VIOLATION_NEW);
 	for (int i = 0; i < 20000; i++)
 		publish(store, "message-change", i % 64, "0000:35:00.0");
 	sink_store_batch_end(store);
-	page = root_of(store, "history_irq");
-	forget_cache(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
+	damage(store, *state, "history_irq");
 	publish_violation(store, &w, VIOLATION_NEW);
 	expect_said("the history is damaged, moved aside to history.db.corrupt-20");
 	expect_state(store, SINK_STORE_OK, NULL);
@@ -109,9 +110,7 @@ static void test_damage_found_late(void **state)
 	for (int i = 0; i < 20000; i++)
 		publish(store, "message-change", i % 64, "0000:35:00.0");
 	sink_store_batch_end(store);
-	page = root_of(store, "history_irq");
-	forget_cache(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
+	damage(store, *state, "history_irq");
 	assert_int_equal(ask(store, &filter, collect, rows, &cut), -EIO);
 	json_decref(rows);
 	expect_said("the history is damaged");
@@ -127,9 +126,7 @@ static void test_damage_found_late(void **state)
 	/* damage upon damage: the disk is bad, and is not filled with files */
 	publish(store, "cpu", 1, NULL);
 	sink_store_batch_end(store);
-	page = root_of(store, "violation");
-	forget_cache(store);
-	overwrite(file_path(*state, "history.db"), page, page + 1);
+	damage(store, *state, "violation");
 	publish_violation(store, &v, VIOLATION_AGAIN);
 	expect_said("it is damaged");
 	expect_state(store, SINK_STORE_DEGRADED, "it is damaged");
@@ -178,6 +175,40 @@ static void test_damaged_schema(void **state)
 	assert_string_equal(said, "");
 }
 
+/* Where it cannot be moved aside, no question is answered from it. */
+static void test_damaged_schema_read_only(void **state)
+{
+	struct history_filter filter = {};
+	struct sink_store *store = store_open(*state);
+	struct violation v = make_violation(1);
+	uid_t uid = geteuid();
+	bool cut;
+
+	publish_violation(store, &v, VIOLATION_NEW);
+	assert_int_equal(sqlite3_exec(store->db,
+				      "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET"
+				      " sql = replace(sql, 'PRIMARY', 'PRIMxRY')"
+				      " WHERE name = 'history'",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sink_store_free(store);
+	assert_int_equal(chmod(*state, 0777), 0);
+	assert_int_equal(chmod(file_path(*state, "history.lock"), 0666), 0);
+	assert_int_equal(chmod(file_path(*state, "history.db"), 0444), 0);
+	if (!uid)
+		assert_int_equal(seteuid(65534), 0);
+	store = store_open(*state);
+	if (!uid)
+		assert_int_equal(seteuid(0), 0);
+	expect_said("it is read-only");
+	assert_int_equal(ask(store, &filter, collect, NULL, &cut), -EOPNOTSUPP);
+	assert_int_equal(chmod(file_path(*state, "history.db"), 0644), 0);
+	wait_for_recovery(store);
+	assert_int_equal(sink_store_counters(store)->set_aside, 1);
+	assert_int_equal(count_restored(store), 1);
+	sink_store_free(store);
+}
+
 /* An index or a table of its owner's is no damage. */
 static void test_more_in_it(void **state)
 {
@@ -201,8 +232,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, store_setup, directory_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_garbage),	   TEST(test_damaged_page), TEST(test_damage_found_late),
-		TEST(test_damaged_schema), TEST(test_more_in_it),
+		TEST(test_garbage),
+		TEST(test_damaged_page),
+		TEST(test_damage_found_late),
+		TEST(test_damaged_schema),
+		TEST(test_damaged_schema_read_only),
+		TEST(test_more_in_it),
 	};
 
 	unsetenv("JOURNAL_STREAM");
